@@ -1,0 +1,117 @@
+"""One try of one Job: init, check, run, recheck.
+
+Owns the order of the phases and which of them decides. Knows nothing of other tries or Jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from dojobber._phase import (
+    Context,
+    Ended,
+    forget_exceptions,
+    is_failure,
+    phase,
+    without_own_frame,
+)
+from dojobber.job import Job
+
+
+class Attempt(NamedTuple):
+    """How a try went whose Check did not pass at once."""
+
+    #: The phase that decided.
+    phase: str
+    #: Why the try failed; None if it passed.
+    exception: BaseException | None
+    #: How long each phase took, by its name.
+    seconds: dict[str, float]
+    #: Why the first Check failed; None if it was not reached.
+    check_exception: BaseException | None = None
+    #: Whether Run was called.
+    ran: bool = False
+    #: What Run raised; None if it returned or was not called.
+    run_exception: BaseException | None = None
+
+
+def attempt(
+    node: int, job_class: type[Job], started: float, context: Context
+) -> tuple[Any, Attempt | None]:
+    """Try a Job once. What its hooks raise comes back in the record.
+
+    Args:
+        node: the position of the Job.
+        job_class: the Job.
+        started: the instant at which the try begins.
+        context: of the run.
+
+    Returns:
+        What the deciding Check returned, and None if it passed at once: nearly all tries do, and
+        a record of each would be felt.
+    """
+    # What `phase` does, twice and inlined: most tries come to nothing else, and a call is felt.
+    tell, workdir = context.tell, context.workdir
+    name, began = 'init', started
+    if tell is not None:
+        tell(node, 'init', None)
+    try:
+        # No other class could leave the directory, or see where it is.
+        if job_class.__init__ is not object.__init__:
+            workdir.go()
+        job: Any = job_class()
+        job.storage = {}
+        job.global_storage = context.global_storage
+        if tell is not None:
+            began = context.clock()
+            tell(node, 'init', Ended(None, None, began - started))
+            tell(node, 'check', None)
+        name = 'check'
+        workdir.go()
+        result, error = job.Check(*context.args, **context.kwargs), None
+        if tell is None:
+            return result, None
+    except BaseException as caught:
+        result, error = None, without_own_frame(caught)
+    ended = context.clock()
+    if tell is not None:
+        tell(node, name, Ended(result, error, ended - began))
+    seconds = {'init': began - started, name: ended - began}
+    try:
+        if error is None:
+            return result, None
+        if name == 'init':
+            return None, Attempt(name, error, seconds)
+        if context.no_act or not is_failure(error):
+            return None, Attempt(name, error, seconds, error)
+        return _act(node, job, error, ended, seconds, context)
+    finally:
+        del error  # see `phase`
+
+
+def _act(
+    node: int,
+    job: Job,
+    check_error: BaseException,
+    checked: float,
+    seconds: dict[str, float],
+    context: Context,
+) -> tuple[Any, Attempt]:
+    """Run and recheck a Job whose Check failed."""
+    owed: list[bool] = []
+    job._check_exception = check_error
+    result, run_error, ran = phase(node, 'run', checked, job, 'Run', context, owed)
+    job._run_results, job._run_exception = result, run_error
+    seconds['run'] = ran - checked
+    name, error = 'run', run_error
+    if run_error is None or is_failure(run_error):
+        job._check_phase = name = 'recheck'
+        result, error, rechecked = phase(node, 'recheck', ran, job, 'Check', context)
+        job._recheck_results, job._recheck_exception = result, error
+        seconds['recheck'] = rechecked - ran
+    if not any(owed):
+        forget_exceptions(job)
+    try:
+        return result, Attempt(name, error, seconds, check_error, bool(owed), run_error)
+    finally:
+        del error, check_error, run_error  # see `phase`

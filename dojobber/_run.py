@@ -1,0 +1,188 @@
+"""One checknrun(): tries the Jobs of a graph until there is none left to try.
+
+Owns the loop, the clock and the sleep, and what came of each Job. Leaves order to the scheduler,
+one try to `_attempt`, and the unwinding to whoever started the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any
+
+from dojobber._attempt import Attempt, attempt
+from dojobber._cleanup import CleanupStack, Debt
+from dojobber._console import Console
+from dojobber._graph import Graph
+from dojobber._phase import Context, Ended, is_failure
+from dojobber._scheduler import Scheduler
+from dojobber._workdir import Workdir
+from dojobber.job import Job
+
+_LOG = logging.getLogger('DoJobber')
+# time.sleep refuses what the system's clock can't count.
+_LONGEST_SLEEP = 1e6
+
+
+class Results:
+    """What came of the Jobs, by name; filled as the run goes."""
+
+    __slots__ = ('nodestatus', 'noderesults', 'nodeexceptions', 'rechecked', 'global_storage')
+
+    def __init__(self) -> None:
+        """Make the results of a run that has not begun."""
+        self.nodestatus: dict[str, bool | None] = {}
+        self.noderesults: dict[str, Any] = {}
+        self.nodeexceptions: dict[str, BaseException] = {}
+        #: The Jobs that passed their recheck.
+        self.rechecked: set[str] = set()
+        self.global_storage: dict[Any, Any] = {}
+
+    def succeeded(self, name: str, result: Any, record: Attempt | None) -> None:
+        """Take in that a Job succeeded."""
+        self.nodestatus[name] = True
+        self.noderesults[name] = result
+        if self.nodeexceptions:
+            self.nodeexceptions.pop(name, None)
+        if record is not None:
+            self.rechecked.add(name)
+
+    def failed(self, name: str, exception: BaseException) -> None:
+        """Take in that a try of a Job failed."""
+        self.nodestatus[name] = False
+        self.nodeexceptions[name] = exception
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a run is made with."""
+
+    #: The arguments of all Checks and Runs.
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    #: Whether Run is never called, and no Job retried.
+    no_act: bool
+    #: Where phases are shown.
+    console: Console
+    #: The monotonic clock, in seconds.
+    clock: Callable[[], float]
+    #: Waits for a number of seconds.
+    sleep: Callable[[float], None]
+
+
+class Run:
+    """Try the Jobs of one graph."""
+
+    __slots__ = (
+        'results',
+        '_graph',
+        '_call',
+        '_stack',
+        '_scheduler',
+        '_tries',
+        '_cleanups',
+        '_trying',
+    )
+
+    def __init__(self, graph: Graph, call: Call, stack: CleanupStack, workdir: Workdir) -> None:
+        """Get ready; `go` begins.
+
+        Args:
+            graph: the Jobs.
+            call: what to call them with.
+            stack: gets the tries that are owed a Cleanup.
+            workdir: the directory in which the hooks are called.
+        """
+        self.results = Results()
+        self._graph = graph
+        self._call = call
+        self._stack = stack
+        tries = [1] * len(graph.jobs) if call.no_act else graph.tries
+        self._scheduler = Scheduler(graph.dependencies, tries, graph.delays)
+        #: For the phases of a try.
+        self._tries = Context(
+            args=call.args,
+            kwargs=call.kwargs,
+            global_storage=self.results.global_storage,
+            no_act=call.no_act,
+            workdir=workdir,
+            clock=call.clock,
+            owe=self._owe,
+            tell=self._tell if call.console.verbose else None,
+        )
+        #: For Cleanups: they get no arguments, and their failures are always shown.
+        self._cleanups = replace(self._tries, args=(), kwargs={}, tell=self._tell)
+        self._trying: int | None = None
+
+    def go(self) -> list[BaseException]:
+        """Try the Jobs until all have succeeded or used up their tries.
+
+        Returns:
+            What ended the run before that, such as a KeyboardInterrupt; else nothing.
+        """
+        interrupt = None
+        try:
+            interrupt = self._loop()
+        except BaseException as caught:  # Ctrl-C outside of a phase
+            interrupt = caught
+        self._close(interrupt)
+        return [] if interrupt is None else [interrupt]
+
+    def _loop(self) -> BaseException | None:
+        """Hand out tries and take them back; return what must end the run."""
+        clock, scheduler, results = self._call.clock, self._scheduler, self.results
+        jobs, names, context = self._graph.jobs, self._graph.names, self._tries
+        try_once = _logged_attempt if _LOG.isEnabledFor(logging.DEBUG) else attempt
+        while True:
+            now = clock()
+            node = scheduler.next(now)
+            if node is not None:
+                self._trying = node
+                result, record = try_once(node, jobs[node], now, context)
+                if record is None or record.exception is None:
+                    scheduler.succeeded(node)
+                    results.succeeded(names[node], result, record)
+                elif is_failure(record.exception):
+                    scheduler.failed(node, now)
+                    results.failed(names[node], record.exception)
+                    if record.phase == 'init':
+                        _LOG.error('%s can not be made', names[node], exc_info=record.exception)
+                else:
+                    return record.exception
+                self._trying = None
+            elif scheduler.due is not None:
+                self._call.sleep(min(scheduler.due - now, _LONGEST_SLEEP))
+            else:
+                return None
+
+    def _close(self, interrupt: BaseException | None) -> None:
+        """Give each Job a status that has none yet."""
+        names, results = self._graph.names, self.results
+        if interrupt is not None and self._trying is not None:
+            results.failed(names[self._trying], interrupt)
+        for name in names:
+            results.nodestatus.setdefault(name, None)
+
+    def _owe(self, node: int, job: Job) -> bool:
+        """Make the Cleanup of a try due, if its Job has one."""
+        if getattr(job, 'Cleanup', None) is None:
+            return False
+        self._stack.push(Debt(next(self._stack.numbers), node, job, self._graph, self._cleanups))
+        return True
+
+    def _tell(self, node: int, phase: str, ended: Ended | None) -> None:
+        self._call.console.phase(self._graph.names[node], phase, ended)
+
+
+def _logged_attempt(
+    node: int, job_class: type[Job], started: float, context: Context
+) -> tuple[Any, Attempt | None]:
+    _LOG.debug('Trying %s', job_class.__name__)
+    result, record = attempt(node, job_class, started, context)
+    if record is None or record.exception is None:
+        _LOG.debug('%s has succeeded', job_class.__name__)
+    else:
+        _LOG.debug('%s has failed in its %s', job_class.__name__, record.phase)
+    return result, record

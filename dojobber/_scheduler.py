@@ -1,0 +1,137 @@
+"""Decides which Job is tried next, and when: rounds, tries, delays, blocking.
+
+Knows Jobs as their positions in the graph. Calls nothing of theirs, reads no clock and doesn't
+sleep: it is asked with the instant that it is, and told how each try ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+
+class Scheduler:
+    """Hand out the Jobs of one run: those of the earliest round first, then in their order."""
+
+    __slots__ = (
+        '_left',
+        '_delays',
+        '_count',
+        '_cursor',
+        '_successes',
+        '_blocked',
+        '_waiting',
+        '_ready',
+        '_rounds',
+    )
+
+    def __init__(
+        self,
+        dependencies: Sequence[Sequence[int]],
+        tries: Sequence[float],
+        delays: Sequence[float],
+    ) -> None:
+        """Begin the first round.
+
+        Args:
+            dependencies: for each Job the positions of those it depends on, all before its own.
+            tries: for each Job how often it may be tried; ``math.inf`` sets no limit.
+            delays: for each Job the least seconds from the start of a try to that of the next.
+        """
+        self._left = list(tries)
+        self._delays = delays
+        # The first round walks through all Jobs; those that it leaves behind go through heaps.
+        self._count = len(dependencies)
+        self._cursor = 0
+        self._successes = 0
+        self._blocked = _Blocked(dependencies)
+        self._waiting: list[tuple[float, int, int]] = []
+        self._ready: list[tuple[int, int]] = []
+        self._rounds: dict[int, int] = {}
+
+    @property
+    def due(self) -> float | None:
+        """The instant at which the next retry may start; None if no Job waits for one."""
+        return self._waiting[0][0] if self._waiting else None
+
+    def next(self, now: float) -> int | None:
+        """Hand out the Job to try now.
+
+        Args:
+            now: the instant that it is.
+
+        Returns:
+            The Job's position. None if none can be tried before a try that is under way has ended
+            or the instant `due` has come; if there is neither, the run is over.
+        """
+        waiting, ready = self._waiting, self._ready
+        while waiting and waiting[0][0] <= now:
+            _, round_, node = heappop(waiting)
+            heappush(ready, (round_, node))
+        if not ready or ready[0][0] > 1:
+            node = self._cursor
+            while node < self._count:
+                self._cursor = node + 1
+                if self._successes == node or not self._blocked.lacks(node):
+                    return node
+                node += 1
+        if not ready:
+            return None
+        round_, node = heappop(ready)
+        self._rounds[node] = round_
+        return node
+
+    def succeeded(self, node: int) -> None:
+        """Take back a try that passed; Jobs that it unblocks join its round."""
+        self._successes += 1
+        self._blocked.succeeded[node] = True
+        if self._blocked.lacking:
+            for freed in self._blocked.without(node):
+                heappush(self._ready, (self._rounds.get(node, 1), freed))
+
+    def failed(self, node: int, started: float) -> float | None:
+        """Take back a try that failed.
+
+        Args:
+            node: the Job's position.
+            started: the instant at which the try began.
+
+        Returns:
+            The instant from which the Job may be tried again; None if it has no tries left.
+        """
+        self._left[node] -= 1
+        if self._left[node] < 1:
+            return None
+        not_before = started + self._delays[node]
+        heappush(self._waiting, (not_before, self._rounds.get(node, 1) + 1, node))
+        return not_before
+
+
+class _Blocked:
+    """Keep which Jobs have succeeded, and how many successes those lack that were passed over."""
+
+    __slots__ = ('_dependencies', '_dependents', 'lacking', 'succeeded')
+
+    def __init__(self, dependencies: Sequence[Sequence[int]]) -> None:
+        self._dependencies = dependencies
+        self._dependents: defaultdict[int, list[int]] = defaultdict(list)
+        self.lacking: dict[int, int] = {}
+        self.succeeded = bytearray(len(dependencies))
+
+    def lacks(self, node: int) -> bool:
+        """Tell whether a Job must wait for others, and remember which."""
+        dependencies, succeeded = self._dependencies[node], self.succeeded
+        unmet = [each for each in dependencies if not succeeded[each]] if dependencies else ()
+        if unmet:
+            self.lacking[node] = len(unmet)
+            for dependency in unmet:
+                self._dependents[dependency].append(node)
+        return bool(unmet)
+
+    def without(self, succeeded: int) -> list[int]:
+        """Return the Jobs for which this success was the last that they lacked."""
+        dependents = self._dependents.pop(succeeded, ())
+        for node in dependents:
+            self.lacking[node] -= 1
+        return [node for node in dependents if not self.lacking[node]]

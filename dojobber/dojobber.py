@@ -1,0 +1,297 @@
+"""DoJobber: configures a graph of Jobs, runs it and keeps what came of it.
+
+Owns what lasts from run to run: the graph, the arguments, the Cleanups that are due and the last
+results. Leaves the running to `_run`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+from dojobber import _picture
+from dojobber._cleanup import CleanupStack
+from dojobber._console import Console, show_log
+from dojobber._graph import Graph, walk
+from dojobber._phase import is_failure
+from dojobber._run import Call, Results, Run
+from dojobber._workdir import Workdir
+from dojobber.job import DummyJob, Job, RunonlyJob
+
+__all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
+
+_Self = TypeVar('_Self', bound='DoJobber')
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the last configure() said about running."""
+
+    no_act: bool = False
+    verbose: bool = False
+    debug: bool = False
+    cleanup: bool = True
+
+
+class DoJobber:
+    """Run a Job and all that it depends on.
+
+    Call `configure` and then `checknrun`, which can be called again and again. As a context manager
+    it puts off the automatic Cleanup to the end of the block::
+
+        with DoJobber() as dojob:
+            dojob.configure(ServiceIsUp)
+            dojob.checknrun()
+            ...  # use the service
+    """
+
+    # Tests put a clock of their own here.
+    _clock = staticmethod(time.monotonic)
+    _sleep = staticmethod(time.sleep)
+
+    def __init__(
+        self, dojobber_loglevel: int | str = logging.CRITICAL, cleanup: bool = True
+    ) -> None:
+        """Make a DoJobber without a graph.
+
+        Args:
+            dojobber_loglevel: how much of the library's own log is written to stderr, as a level
+                of the `logging` module. It holds for all DoJobber objects.
+            cleanup: whether `checknrun` calls the Cleanups that are due; if not, `cleanup` does.
+        """
+        show_log(dojobber_loglevel)
+        self._cleanup = cleanup
+        self._options = _Options()
+        self._graph = Graph()
+        self._call: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+        self._stack = CleanupStack()
+        self._results = Results()
+        self._busy = threading.Lock()
+        self._blocks = 0
+        self._put_off = False
+
+    def configure(
+        self,
+        root: type[Job],
+        no_act: bool = False,
+        verbose: bool = False,
+        debug: bool = False,
+        cleanup: bool = True,
+        default_tries: float = 3,
+        default_retry_delay: float = 1,
+    ) -> None:
+        """Walk the graph of a Job and all that it depends on, and forget the results of before.
+
+        Arguments that were set and Cleanups that are due stay.
+
+        Args:
+            root: the Job that is to succeed in the end.
+            no_act: only call Checks: no Run, no retry, no Cleanup.
+            verbose: write a line to stderr about each check, run and recheck.
+            debug: write the stack trace of each failure too, and a line about each Cleanup.
+            cleanup: whether `checknrun` calls the Cleanups that are due; if not, `cleanup` does.
+            default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
+                rounds up, ``math.inf`` sets no limit.
+            default_retry_delay: seconds from the start of a try to the start of the same Job's
+                next one at least, for Jobs that have no RETRY_DELAY.
+
+        Raises:
+            NotAJobError: the root or an entry of DEPS is no Job class, or DEPS can't hold any.
+            CycleError: Jobs depend on each other in a circle.
+            DuplicateNameError: two classes in the graph share a name.
+            ConfigurationError: an attribute of a Job or a default can't work. The base of the
+                three above; after any of them there is no graph.
+        """
+        self._graph = Graph()
+        self._results = Results()
+        self._options = _Options(no_act, verbose, debug, cleanup)
+        self._graph = walk(root, default_tries, default_retry_delay)
+
+    def set_args(self, *args: Any, **kwargs: Any) -> None:
+        """Set what each Check and Run is called with, in place of what was set before.
+
+        Args:
+            *args: the positional arguments.
+            **kwargs: the keyword arguments.
+        """
+        self._call = args, kwargs
+
+    def checknrun(self, node: type[Job] | str | None = None) -> None:
+        """Check, run and recheck each Job, those first that others depend on.
+
+        A Job that fails blocks those that depend on it, and no others; see `nodestatus` for how
+        each of them ended. Then the Cleanups are called that are due.
+
+        Args:
+            node: a Job of the graph or its name: run only this one and what it depends on. None
+                means the root.
+
+        Raises:
+            RuntimeError: there is no graph, the node is not in it, or the object is running already.
+            BaseException: what ended the run before its time (KeyboardInterrupt, for one), else
+                what ended a Cleanup so, else the first error of a Cleanup; or an OSError, if there
+                was no way back to the directory in which the run began.
+        """
+        if not self._graph.jobs:
+            raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
+        graph = self._graph if node is None else self._graph.below(node)
+        with self._working('checknrun') as (workdir, errors):
+            run = self._new_run(graph, workdir)
+            self._results = run.results
+            errors += run.go()
+            if self._cleanup and self._options.cleanup and not self._options.no_act:
+                self._put_off = bool(self._blocks)
+                if not self._put_off:
+                    errors += self._stack.unwind()
+        _raise_first(errors)
+
+    def _new_run(self, graph: Graph, workdir: Workdir) -> Run:
+        options = self._options
+        args, kwargs = self._call
+        console = Console(options.verbose, options.debug)
+        call = Call(args, kwargs, options.no_act, console, self._clock, self._sleep)
+        return Run(graph, call, self._stack, workdir)
+
+    def cleanup(self) -> None:
+        """Call the Cleanups that are due, last one first, each in the directory of its run.
+
+        Those that fail stay due, and so do those of the Jobs that theirs depend on.
+
+        Raises:
+            RuntimeError: the object is running already.
+            BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
+                of one; or an OSError, if there was no way back to the caller's directory.
+        """
+        with self._working('cleanup') as (_, errors):
+            errors += self._stack.unwind()
+        _raise_first(errors)
+
+    @contextmanager
+    def _working(self, method: str) -> Iterator[tuple[Workdir, list[BaseException]]]:
+        """Refuse a second call meanwhile, and come back to the directory of the caller."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(f'{method}() was called while this DoJobber is running')
+        workdir = Workdir()
+        errors: list[BaseException] = []
+        try:
+            yield workdir, errors
+        finally:
+            try:
+                workdir.go()
+            except OSError as error:
+                errors.append(error)
+            workdir.release()
+            self._busy.release()
+
+    def __enter__(self: _Self) -> _Self:
+        """Put off the automatic Cleanup to the end of the block."""
+        self._blocks += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Call the Cleanups that were put off, whatever happened in the block."""
+        self._blocks -= 1
+        if self._blocks or not self._put_off:
+            return
+        self._put_off = False
+        try:
+            self.cleanup()
+        except BaseException as raised:
+            if error is None or is_failure(error) and not is_failure(raised):
+                raise
+
+    def success(self) -> bool:
+        """Tell whether each Job of the last run succeeded; False before any run."""
+        statuses = self._results.nodestatus.values()
+        return bool(statuses) and all(statuses)
+
+    def partial_success(self) -> bool:
+        """Tell whether any Job of the last run succeeded; False before any run."""
+        return any(self._results.nodestatus.values())
+
+    def failure(self) -> bool:
+        """Tell whether any Job of the last run did not succeed; True before any run."""
+        return not self.success()
+
+    @property
+    def graph(self) -> Graph:
+        """The configured graph.
+
+        ``graph.nodes()`` returns the names of its Jobs, dependencies first, and ``graph.edges()``
+        pairs of names: a Job and one that it depends on. Both are empty before `configure`.
+        """
+        return self._graph
+
+    @property
+    def nodestatus(self) -> dict[str, bool | None]:
+        """By Job name: True for one that succeeded, False for one that failed, None for others.
+
+        Like the two that follow, a new dict for each run, filled as it goes; empty before it.
+        """
+        return self._results.nodestatus
+
+    @property
+    def noderesults(self) -> dict[str, Any]:
+        """By name of each Job that succeeded: what its passing Check returned."""
+        return self._results.noderesults
+
+    @property
+    def nodeexceptions(self) -> dict[str, BaseException]:
+        """By name of each Job that failed: why its last try did."""
+        return self._results.nodeexceptions
+
+    @property
+    def global_storage(self) -> dict[Any, Any]:
+        """What the Jobs of the last run have left in their common storage."""
+        return self._results.global_storage
+
+    def write_graph(self, filed: IO[Any], fmt: str = 'png') -> None:
+        """Draw the graph with Graphviz, coloured by how the Jobs of the last run ended.
+
+        A Job that passed its Check is green, one that passed its recheck dark green, one that
+        failed red.
+
+        Args:
+            filed: an open file to write to.
+            fmt: one of Graphviz's formats.
+
+        Raises:
+            RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
+                written then.
+        """
+        picture = _picture.draw(self._dot(), fmt)
+        getattr(filed, 'buffer', filed).write(picture)
+
+    def display_graph(self) -> None:
+        """Show the graph of `write_graph` in a window, and wait until it is closed.
+
+        Raises:
+            RuntimeError: Graphviz or ImageMagick is not installed or fails.
+        """
+        _picture.show(_picture.draw(self._dot(), 'png'))
+
+    def _dot(self) -> str:
+        colours = {}
+        for name, passed in self._results.nodestatus.items():
+            if passed:
+                colours[name] = 'darkgreen' if name in self._results.rechecked else 'green'
+            elif passed is False:
+                colours[name] = 'red'
+        return _picture.dot(self._graph, colours)
+
+
+def _raise_first(errors: list[BaseException]) -> None:
+    """Raise the first interrupt, or else the first error, if there is one."""
+    for error in sorted(errors, key=is_failure):
+        raise error

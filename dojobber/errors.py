@@ -1,0 +1,39 @@
+"""The errors that configure() raises before anything runs.
+
+Owns the classes and what they carry; the modules that find a fault write its message.
+"""
+
+from __future__ import annotations
+
+__all__ = ['ConfigurationError', 'CycleError', 'DuplicateNameError', 'NotAJobError']
+
+
+class ConfigurationError(RuntimeError):
+    """Say which Job, attribute and value can't work: the base of all that configure() refuses."""
+
+
+class NotAJobError(ConfigurationError, TypeError):
+    """Say what stands where a Job class must stand: as the root, in DEPS or as DEPS."""
+
+
+class DuplicateNameError(ConfigurationError):
+    """Name two different classes of one `__name__`, where results are kept by name."""
+
+
+class CycleError(ConfigurationError):
+    """Show the Jobs that depend on each other in a circle."""
+
+    #: The names along the circle; the first is repeated at the end.
+    cycle: tuple[str, ...]
+
+    def __init__(self, cycle: tuple[str, ...]) -> None:
+        """Make the message from the path.
+
+        Args:
+            cycle: the names along the circle, the first one repeated at the end.
+        """
+        super().__init__(f'DEPS go in a circle: {" -> ".join(cycle)}')
+        self.cycle = cycle
+
+    def __reduce__(self) -> tuple[type[CycleError], tuple[tuple[str, ...]]]:
+        return type(self), (self.cycle,)

@@ -1,0 +1,89 @@
+"""Job, DummyJob and RunonlyJob: what a user subclasses.
+
+Owns the attributes that a Job has by default. Knows nothing of how or when Jobs are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+__all__ = ['DummyJob', 'Job', 'RunonlyJob']
+
+_AnyJob = TypeVar('_AnyJob', bound='Job')
+
+
+class Job:
+    """Bring one thing into its wanted state: subclass this with a Check and a Run.
+
+    A try of a Job makes a fresh object of its class and calls up to three hooks on it, each with
+    the arguments given to `DoJobber.set_args`:
+
+    * ``Check(*args, **kwargs)``: return if the wanted state holds, raise if it does not. What it
+      returns is kept as the Job's result.
+    * ``Run(*args, **kwargs)``: called when Check raised, to make it so. What it returns or raises
+      decides nothing: Check is called again, and that decides. A Job without Run, or with
+      ``Run = None``, is an assertion.
+    * ``Cleanup()``: optional; called after the run, for each try that called Run, last one first.
+    """
+
+    # The hooks are not defined here, so that `class MakeTea(Job, KettleMixin)` finds the mixin's.
+
+    #: Job classes that must have succeeded before this one is tried, in the order to try them.
+    DEPS: ClassVar[Iterable[type[Job]]] = ()
+    #: How often the Job may be tried in one run, at least 1; a fraction rounds up and ``math.inf``
+    #: sets no limit. None means ``default_tries`` of `DoJobber.configure`.
+    TRIES: ClassVar[float | None] = None
+    #: Least time in seconds from the start of a try to the start of this Job's next one. None
+    #: means ``default_retry_delay`` of `DoJobber.configure`.
+    RETRY_DELAY: ClassVar[float | None] = None
+
+    #: A dict for what Check, Run and Cleanup of one try tell each other; new for each try.
+    storage: dict[Any, Any]
+    #: A dict for what Jobs tell each other; the same one for all tries of a run.
+    global_storage: dict[Any, Any]
+
+    # How this try goes, for odd Jobs that must know; may change with any release.
+    _check_phase: str = 'check'
+    _check_results: Any = None
+    _check_exception: BaseException | None = None
+    _run_results: Any = None
+    _run_exception: BaseException | None = None
+    _recheck_results: Any = None
+    _recheck_exception: BaseException | None = None
+
+    @classmethod
+    def clone(cls: type[_AnyJob], name: str, /, **attributes: Any) -> type[_AnyJob]:
+        """Make a subclass of this Job with another name and other attributes.
+
+        Args:
+            name: the name of the new Job, any string; no other Job of the graph may have it.
+            **attributes: what to set on the new class.
+
+        Returns:
+            The new class. It belongs to the module of the class that it is made from.
+        """
+        return type(name, (cls,), {'__module__': cls.__module__, **attributes})
+
+
+class DummyJob(Job):
+    """Group other Jobs by depending on them: passes as it is."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> Any:
+        """Pass."""
+
+
+class RunonlyJob(Job):
+    """Run every time, without a Check; fail with the exception that Run raised, if any."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> Any:
+        """Fail before Run; after it raise what Run raised or return what it returned.
+
+        Raises:
+            RuntimeError: always before Run.
+        """
+        if self._check_phase == 'check':
+            raise RuntimeError('Runonly node check intentionally fails first time.')
+        if self._run_exception is not None:
+            raise self._run_exception
+        return self._run_results
