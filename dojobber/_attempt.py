@@ -60,8 +60,9 @@ def attempt(
         if job_class.__init__ is not object.__init__:
             workdir.go()
         job: Any = job_class()
-        job.storage = {}
-        job.global_storage = context.global_storage
+        own = job.__dict__  # whatever the class says about setting attributes
+        own['storage'] = {}
+        own['global_storage'] = context.global_storage
         if tell is not None:
             began = context.clock()
             tell(node, 'init', Ended(None, None, began - started))
@@ -98,16 +99,17 @@ def _act(
     context: Context,
 ) -> tuple[Any, Attempt]:
     """Run and recheck a Job whose Check failed."""
+    own = vars(job)
+    own['_check_exception'] = check_error
     owed: list[bool] = []
-    job._check_exception = check_error
     result, run_error, ran = phase(node, 'run', checked, job, 'Run', context, owed)
-    job._run_results, job._run_exception = result, run_error
+    own['_run_results'], own['_run_exception'] = result, run_error
     seconds['run'] = ran - checked
     name, error = 'run', run_error
     if run_error is None or is_failure(run_error):
-        job._check_phase = name = 'recheck'
+        own['_check_phase'] = name = 'recheck'
         result, error, rechecked = phase(node, 'recheck', ran, job, 'Check', context)
-        job._recheck_results, job._recheck_exception = result, error
+        own['_recheck_results'], own['_recheck_exception'] = result, error
         seconds['recheck'] = rechecked - ran
     if not any(owed):
         forget_exceptions(job)

@@ -104,4 +104,4 @@ def without_own_frame(error: BaseException) -> BaseException:
 
 def forget_exceptions(job: Job) -> None:
     """Cut the ring from an object over its exceptions and their frames back to the object."""
-    job._check_exception = job._run_exception = job._recheck_exception = None
+    vars(job).update(_check_exception=None, _run_exception=None, _recheck_exception=None)

@@ -48,7 +48,7 @@ def draw(text: str, fmt: str) -> bytes:
     Raises:
         RuntimeError: Graphviz is not there, doesn't know the format or fails.
     """
-    return _feed('dot', [f'-T{fmt}'], text.encode('utf-8', 'replace'), 'Graphviz')
+    return _feed('dot', [f'-T{fmt}'], text.encode(), 'Graphviz')
 
 
 def show(picture: bytes) -> None:

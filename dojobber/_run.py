@@ -151,7 +151,7 @@ class Run:
                         _LOG.error('%s can not be made', names[node], exc_info=record.exception)
                 else:
                     return record.exception
-                self._trying = None
+                self._trying = record = None  # its exceptions lead back to this frame
             elif scheduler.due is not None:
                 self._call.sleep(min(scheduler.due - now, _LONGEST_SLEEP))
             else:

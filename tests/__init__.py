@@ -1,0 +1,1 @@
+"""The tests of dojobber, its benchmarks and the movie night."""

@@ -1,0 +1,309 @@
+"""One try: which hooks are called where, what comes back, what is let go."""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber._attempt import Attempt, attempt
+from dojobber._phase import Context, Ended
+from dojobber._workdir import Workdir
+from tests.fakes import FakeClock
+
+Events = list[Any]
+
+
+class Trial:
+    """Try one Job, and keep what is told meanwhile."""
+
+    def __init__(self, job: type[Job], *args: Any, no_act: bool = False, listen: bool = True) -> None:
+        self.told: Events = []
+        self.owed: list[Job] = []
+        self.clock = FakeClock(100)
+        self.global_storage: dict[Any, Any] = {'clock': self.clock}
+        context = Context(
+            args=args,
+            kwargs={},
+            global_storage=self.global_storage,
+            no_act=no_act,
+            workdir=Workdir(),
+            clock=self.clock,
+            owe=self.owe,
+            tell=self.tell if listen else None,
+        )
+        self.result, self.record = attempt(7, job, 100, context)
+
+    def owe(self, node: int, job: Job) -> bool:
+        self.told.append((node, 'owe'))
+        self.owed.append(job)
+        return True
+
+    def tell(self, node: int, phase: str, ended: Ended | None) -> None:
+        self.told.append((node, phase, ended and (ended.result, repr(ended.exception), ended.seconds)))
+
+
+class Slow(Job):
+    """Take some time in each phase; pass by Run."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def Check(self) -> str:
+        self.global_storage['clock'].advance(1)
+        if not self.done:
+            raise ValueError('not done')
+        return 'done'
+
+    def Run(self) -> str:
+        self.global_storage['clock'].advance(10)
+        self.done = True
+        raise LookupError('ignored')
+
+
+def test_passing_check_comes_back_without_a_record() -> None:
+    class Passes(Job):
+        def Check(self, *args: int) -> int:
+            return sum(args)
+
+    trial = Trial(Passes, 1, 2)
+    assert (trial.result, trial.record) == (3, None)
+    assert trial.told == [
+        (7, 'init', None),
+        (7, 'init', (None, 'None', 0)),
+        (7, 'check', None),
+        (7, 'check', (3, 'None', 0)),
+    ]
+
+
+def test_passing_recheck_comes_back_with_all_that_happened() -> None:
+    trial = Trial(Slow)
+    assert trial.result == 'done'
+    record = trial.record
+    assert record is not None
+    assert record._replace(check_exception=None, run_exception=None) == Attempt(
+        phase='recheck',
+        exception=None,
+        seconds={'init': 0, 'check': 1, 'run': 10, 'recheck': 1},
+        ran=True,
+    )
+    assert repr(record.check_exception) == "ValueError('not done')"
+    assert repr(record.run_exception) == "LookupError('ignored')"
+
+
+def test_phases_are_told_in_order_and_cleanup_is_owed_just_before_run() -> None:
+    assert Trial(Slow).told == [
+        (7, 'init', None),
+        (7, 'init', (None, 'None', 0)),
+        (7, 'check', None),
+        (7, 'check', (None, "ValueError('not done')", 1)),
+        (7, 'run', None),
+        (7, 'owe'),
+        (7, 'run', (None, "LookupError('ignored')", 10)),
+        (7, 'recheck', None),
+        (7, 'recheck', ('done', 'None', 1)),
+    ]
+
+
+def test_no_act_ends_after_the_check() -> None:
+    trial = Trial(Slow, no_act=True)
+    assert trial.record is not None
+    assert (trial.record.phase, repr(trial.record.exception)) == ('check', "ValueError('not done')")
+    assert trial.record.check_exception is trial.record.exception
+    assert trial.record.seconds == {'init': 0, 'check': 1}
+    assert not trial.owed
+
+
+def test_init_that_raises_decides_and_nothing_else_is_called() -> None:
+    class Unmade(DummyJob):
+        def __init__(self) -> None:
+            raise SystemExit('no')
+
+    trial = Trial(Unmade)
+    assert trial.record is not None
+    assert (trial.record.phase, repr(trial.record.exception)) == ('init', "SystemExit('no')")
+    assert trial.record.check_exception is None
+    assert trial.told == [(7, 'init', None), (7, 'init', (None, "SystemExit('no')", 0))]
+
+
+@pytest.mark.parametrize('ending', [KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
+def test_interrupt_ends_the_try_in_any_phase(where: str, ending: type[BaseException]) -> None:
+    class Stopped(Job):
+        def __init__(self) -> None:
+            if where == 'init':
+                raise ending
+
+        def Check(self) -> None:
+            raise ending if where == self._check_phase else ValueError
+
+        def Run(self) -> None:
+            if where == 'run':
+                raise ending
+
+    trial = Trial(Stopped)
+    assert trial.record is not None
+    assert trial.record.phase == where
+    assert isinstance(trial.record.exception, ending)
+    assert trial.told[-1][1] == where
+
+
+@pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
+def test_exit_is_the_failure_of_its_phase(where: str) -> None:
+    class Exits(Job):
+        def __init__(self) -> None:
+            self.phase(where == 'init')
+
+        def phase(self, here: bool) -> None:
+            if here:
+                raise SystemExit(where)
+
+        def Check(self) -> None:
+            self.phase(where == self._check_phase)
+            if self._check_phase == 'check':
+                raise ValueError
+
+        def Run(self) -> None:
+            self.phase(where == 'run')
+
+    record = Trial(Exits).record
+    assert record is not None
+    passed = record.exception is None
+    assert passed == (where in ('check', 'run'))
+
+
+def test_missing_run_owes_no_cleanup() -> None:
+    class Assertion(Job):
+        def Check(self) -> None:
+            raise ValueError
+
+    trial = Trial(Assertion)
+    assert trial.record is not None
+    assert not trial.record.ran
+    assert trial.owed == []
+    assert isinstance(trial.record.run_exception, AttributeError)
+
+
+def test_run_of_none_owes_no_cleanup() -> None:
+    trial = Trial(RunonlyJob.clone('Disabled', Run=None))
+    assert trial.record is not None
+    assert not trial.record.ran
+    assert trial.owed == []
+
+
+def test_directory_is_the_same_in_every_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    class Wanders(Job):
+        def __init__(self) -> None:
+            self.look()
+
+        def look(self) -> None:
+            seen.append(Path.cwd())
+            os.chdir('/')
+
+        def Check(self) -> None:
+            self.look()
+            raise ValueError
+
+        def Run(self) -> None:
+            self.look()
+
+    Trial(Wanders)
+    assert seen == [tmp_path] * 4
+
+
+def test_phase_fails_where_there_is_no_way_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / 'here'
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    class Burns(Job):
+        def Check(self) -> None:
+            raise ValueError
+
+        def Run(self) -> None:
+            os.closerange(3, 200)
+            os.chdir('/')
+            here.rmdir()
+
+    read, write = os.dup(0), os.dup(1)
+    assert read < write < 200
+    code = os.fork()
+    if not code:  # a process of its own may close all its files
+        try:
+            record = Trial(Burns).record
+            assert record is not None
+            assert isinstance(record.exception, FileNotFoundError)
+            assert record.phase == 'recheck'
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    os.close(read)
+    os.close(write)
+    assert os.waitpid(code, 0)[1] == 0
+
+
+def lost(job: type[Job], **options: Any) -> list[bool]:
+    """Run a Job and tell of each object made of it whether it is gone at once, without the gc."""
+    made: list[Callable[[], Any]] = []
+    recording = type(
+        job.__name__, (job,), {'__init__': lambda self: made.append(weakref.ref(self))}
+    )
+    dojob = DoJobber()
+    dojob.configure(recording, default_tries=1, **options)
+    gc.collect()
+    gc.disable()
+    try:
+        dojob.checknrun()
+        return [ref() is None for ref in made]
+    finally:
+        gc.enable()
+
+
+class Changed(Job):
+    """Pass by Run, after two exceptions."""
+
+    def Check(self) -> None:
+        if self._check_phase == 'check':
+            raise ValueError
+
+    def Run(self) -> None:
+        raise LookupError
+
+
+def test_objects_that_owe_no_cleanup_are_released_at_once() -> None:
+    assert lost(DummyJob) == [True]
+    assert lost(Changed) == [True]
+    assert lost(Changed, verbose=True) == [True]
+
+
+def test_objects_are_released_after_their_cleanup() -> None:
+    class Cleaned(Changed):
+        def Cleanup(self) -> None:
+            pass
+
+    assert lost(Cleaned) == [True]
+    assert lost(Cleaned, cleanup=False) == [False]
+
+
+def test_run_over_many_changes_leaves_no_garbage() -> None:
+    jobs = tuple(Changed.clone(f'Changed{number}') for number in range(20))
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('Root', DEPS=jobs))
+    gc.collect()
+    gc.disable()
+    try:
+        dojob.checknrun()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()

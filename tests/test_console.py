@@ -1,0 +1,306 @@
+"""What is written to stderr, and what becomes of it when that goes wrong."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import textwrap
+import traceback
+from typing import Any
+
+import pytest
+
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+
+
+class Fails(Job):
+    """Fail in each phase with a message of its own."""
+
+    TRIES = 1
+
+    def Check(self) -> None:
+        raise ValueError(f'no {self._check_phase}')
+
+    def Run(self) -> None:
+        raise LookupError('no run')
+
+
+class Changes(RunonlyJob):
+    """Pass by Run."""
+
+    def Run(self) -> None:
+        pass
+
+    def Cleanup(self) -> None:
+        pass
+
+
+def run(root: type[Job], **options: Any) -> DoJobber:
+    dojob = DoJobber()
+    dojob.configure(root, **options)
+    dojob.checknrun()
+    return dojob
+
+
+def test_nothing_is_written_unless_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    run(Fails)
+    run(Changes)
+    assert capfd.readouterr() == ('', '')
+
+
+def test_verbose_writes_a_line_for_each_phase(capfd: pytest.CaptureFixture[str]) -> None:
+    class Passes(DummyJob):
+        DEPS = (Changes,)
+
+    run(Passes, verbose=True)
+    run(Fails, verbose=True)
+    assert capfd.readouterr().err.splitlines() == [
+        'Changes.check: fail',
+        'Changes.run: pass',
+        'Changes.recheck: pass',
+        'Passes.check: pass',
+        'Fails.check: fail',
+        'Fails.run: fail',
+        'Fails.recheck: fail "no recheck"',
+    ]
+
+
+def test_debug_adds_traces_and_cleanups(capfd: pytest.CaptureFixture[str]) -> None:
+    run(Changes, debug=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:3] == [
+        'Changes.check: fail',
+        '  Error was:',
+        '  Traceback (most recent call last):',
+    ]
+    assert lines[-5:] == [
+        '  RuntimeError: Runonly node check intentionally fails first time.',
+        'Changes.run: pass',
+        'Changes.recheck: pass',
+        'Changes.cleanup running',
+        'Changes.cleanup: pass',
+    ]
+
+
+def test_debug_trace_begins_at_the_users_own_line(capfd: pytest.CaptureFixture[str]) -> None:
+    dojob = run(Fails, debug=True)
+    error = dojob.nodeexceptions['Fails']
+    trace = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    assert 'dojobber/_' not in trace.replace('dojobber/_console', '')
+    expected = f'Fails.recheck: fail "no recheck"\n  Error was:\n{textwrap.indent(trace, "  ")}'
+    assert capfd.readouterr().err.endswith(expected)
+
+
+def test_init_that_raises_is_written_as_a_failed_check(capfd: pytest.CaptureFixture[str]) -> None:
+    class Unmade(DummyJob):
+        TRIES = 1
+
+        def __init__(self) -> None:
+            raise ValueError('not today')
+
+    run(Unmade, verbose=True)
+    assert capfd.readouterr().err == 'Unmade.check: fail\n'
+    run(Unmade, debug=True)
+    err = capfd.readouterr().err
+    assert err.startswith('Unmade.check: fail\n  Error was:\n  Traceback')
+    assert err.endswith('  ValueError: not today\n')
+
+
+def test_missing_run_is_written_as_a_failed_run(capfd: pytest.CaptureFixture[str]) -> None:
+    class Assertion(Job):
+        TRIES = 1
+
+        def Check(self) -> None:
+            raise ValueError('still not')
+
+    run(Assertion, verbose=True)
+    assert capfd.readouterr().err.splitlines() == [
+        'Assertion.check: fail',
+        'Assertion.run: fail',
+        'Assertion.recheck: fail "still not"',
+    ]
+
+
+def test_no_act_writes_checks_only(capfd: pytest.CaptureFixture[str]) -> None:
+    run(Fails, verbose=True, no_act=True)
+    assert capfd.readouterr().err == 'Fails.check: fail\n'
+
+
+def test_cleanup_that_fails_is_always_written(capfd: pytest.CaptureFixture[str]) -> None:
+    class Sticks(Changes):
+        def Cleanup(self) -> None:
+            raise OSError('stuck')
+
+    with pytest.raises(OSError, match='stuck'):
+        run(Sticks)
+    assert capfd.readouterr().err == 'Sticks.cleanup: fail "stuck"\n'
+    with pytest.raises(OSError, match='stuck'):
+        run(Sticks, debug=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-1] == '  OSError: stuck'
+    assert 'Sticks.cleanup: fail "stuck"' in lines
+    assert 'Sticks.cleanup: pass' not in lines
+
+
+def test_interrupted_phase_has_no_line(capfd: pytest.CaptureFixture[str]) -> None:
+    class Stopped(Job):
+        def Check(self) -> None:
+            raise ValueError
+
+        def Run(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Stopped, verbose=True)
+    assert capfd.readouterr().err == 'Stopped.check: fail\n'
+
+
+class Unprintable(Exception):
+    """Refuse to be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError('no words')
+
+
+def test_message_that_can_not_be_made_costs_no_job(capfd: pytest.CaptureFixture[str]) -> None:
+    class Mute(Job):
+        TRIES = 1
+
+        def Check(self) -> None:
+            raise Unprintable
+
+    assert isinstance(run(Mute, verbose=True).nodeexceptions['Mute'], Unprintable)
+    assert 'Mute.recheck: fail "<unprintable Unprintable object>"' in capfd.readouterr().err
+
+
+def test_trace_that_can_not_be_made_costs_no_job(capfd: pytest.CaptureFixture[str]) -> None:
+    class Hostile(Exception):
+        @property
+        def __cause__(self) -> BaseException:  # type: ignore[override]
+            raise ValueError
+
+    class Mute(Job):
+        TRIES = 1
+
+        def Check(self) -> None:
+            raise Hostile('hello')
+
+    assert run(Mute, debug=True).nodestatus == {'Mute': False}
+    assert '  Hostile: hello\n' in capfd.readouterr().err
+
+
+class Closed(io.StringIO):
+    """Break like a pipe."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize('stream', [None, Closed(), object()])
+def test_stderr_that_can_not_be_written_costs_no_job(
+    monkeypatch: pytest.MonkeyPatch, stream: Any
+) -> None:
+    monkeypatch.setattr(sys, 'stderr', stream)
+    assert run(Changes, debug=True).success()
+
+
+def test_stderr_that_was_closed_costs_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, 'stderr', stream)
+    assert run(Changes, verbose=True).success()
+
+
+def test_ascii_stderr_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding='ascii', errors='strict')
+    monkeypatch.setattr(sys, 'stderr', stream)
+    run(DummyJob.clone('Füße'), verbose=True)
+    stream.flush()
+    assert stream.buffer.getvalue() == b'F\\xfc\\xdfe.check: pass\n'  # type: ignore[attr-defined]
+
+
+def test_each_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+
+    class Listening(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, 'stderr', Listening())
+    run(Changes, verbose=True)
+    assert writes == ['Changes.check: fail\n', 'Changes.run: pass\n', 'Changes.recheck: pass\n']
+
+
+def test_log_goes_to_the_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    dojob = DoJobber(dojobber_loglevel=logging.DEBUG)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, 'stderr', stream)
+
+    class Below(DummyJob):
+        pass
+
+    class Above(DummyJob):
+        DEPS = (Below,)
+
+    dojob.configure(Above)
+    dojob.checknrun()
+    assert stream.getvalue().splitlines() == [
+        'DoJobber DEBUG              : Job Above',
+        'DoJobber DEBUG              : Above depends on Below',
+        'DoJobber DEBUG              : Job Below',
+        'DoJobber DEBUG              : Trying Below',
+        'DoJobber DEBUG              : Below has succeeded',
+        'DoJobber DEBUG              : Trying Above',
+        'DoJobber DEBUG              : Above has succeeded',
+    ]
+
+
+def test_log_tells_the_deciding_phase_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    dojob = DoJobber(dojobber_loglevel=logging.DEBUG)
+    dojob.configure(Fails)
+    dojob.checknrun()
+    assert 'Fails has failed in its recheck\n' in capsys.readouterr().err
+
+
+def test_log_shows_critical_errors_only_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Unmade(DummyJob):
+        TRIES = 1
+
+        def __init__(self) -> None:
+            raise ValueError('not today')
+
+    run(Unmade)
+    assert capsys.readouterr().err == ''
+    dojob = DoJobber(logging.ERROR)
+    dojob.configure(Unmade)
+    dojob.checknrun()
+    err = capsys.readouterr().err
+    assert err.startswith('DoJobber ERROR              : Unmade can not be made\nTraceback')
+
+
+def test_log_level_is_that_of_the_dojobber_made_last(capsys: pytest.CaptureFixture[str]) -> None:
+    DoJobber(dojobber_loglevel=logging.DEBUG)
+    DoJobber().configure(DummyJob)
+    assert capsys.readouterr().err == ''
+
+
+def test_log_has_one_handler_however_many_dojobbers_there_are() -> None:
+    DoJobber()
+    DoJobber()
+    names = [type(each).__module__ for each in logging.getLogger('DoJobber').handlers]
+    assert names.count('dojobber._console') == 1
+
+
+def test_log_record_that_can_not_be_formatted_costs_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    DoJobber()
+    logger = logging.getLogger('DoJobber')
+    (handler,) = [each for each in logger.handlers if type(each).__module__ == 'dojobber._console']
+    record = logger.makeRecord('DoJobber', 50, __file__, 1, '%d of these', ('none',), None)
+    handler.handle(record)
+    assert capsys.readouterr().err == 'DoJobber CRITICAL: %d of these\n'

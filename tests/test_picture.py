@@ -1,0 +1,183 @@
+"""The graph as DOT text, and the programs that draw and show it."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dojobber import DoJobber, DummyJob, RunonlyJob
+
+needs_dot = pytest.mark.skipif(shutil.which('dot') is None, reason='Graphviz is not installed')
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a directory of programs the only one on PATH."""
+    place = tmp_path / 'bin'
+    place.mkdir()
+    monkeypatch.setenv('PATH', str(place))
+    return place
+
+
+def install(place: Path, name: str, script: str) -> None:
+    program = place / name
+    program.write_text(f'#!/bin/sh\n{script}\n')
+    program.chmod(0o755)
+
+
+def one_job() -> DoJobber:
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('Only'))
+    return dojob
+
+
+def dot_text(dojob: DoJobber, programs: Path) -> str:
+    install(programs, 'dot', 'exec /bin/cat')
+    out = io.BytesIO()
+    dojob.write_graph(out)
+    return out.getvalue().decode()
+
+
+def test_write_graph_gives_dot_each_job_and_its_dependencies(programs: Path) -> None:
+    class Below(DummyJob):
+        pass
+
+    class Above(DummyJob):
+        DEPS = (Below,)
+
+    dojob = DoJobber()
+    dojob.configure(Above)
+    assert dot_text(dojob, programs) == (
+        'digraph {\n    n0 [label="Below"]\n    n1 [label="Above"]\n    n1 -> n0\n}\n'
+    )
+
+
+def test_write_graph_after_a_run_colours_jobs_by_what_happened(programs: Path) -> None:
+    class Passes(DummyJob):
+        pass
+
+    class Fixed(RunonlyJob):
+        def Run(self) -> None:
+            pass
+
+    class Fails(RunonlyJob):
+        TRIES = 1
+
+        def Run(self) -> None:
+            raise ValueError
+
+    class Blocked(DummyJob):
+        DEPS = (Passes, Fixed, Fails)
+
+    dojob = DoJobber()
+    dojob.configure(Blocked)
+    dojob.checknrun()
+    found = re.findall(r'label="(\w+)"(?: style=filled fillcolor=(\w+))?', dot_text(dojob, programs))
+    assert dict(found) == {'Passes': 'green', 'Fixed': 'darkgreen', 'Fails': 'red', 'Blocked': ''}
+
+
+@pytest.mark.parametrize(
+    ('name', 'label'),
+    [
+        ('say "hi"', r'say \"hi\"'),
+        ('a:b:c', 'a:b:c'),
+        ('back\\slash', r'back\\slash'),
+        ('two\nlines', r'two\nlines'),
+        ('Füße 映画 🎬', 'Füße 映画 🎬'),
+        ('&amp;', '&amp;amp;'),
+        ('bell\x07', r'bell\\x07'),
+    ],
+)
+def test_write_graph_spells_odd_names_as_they_are(programs: Path, name: str, label: str) -> None:
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone(name))
+    assert f'label="{label}"' in dot_text(dojob, programs)
+
+
+@needs_dot
+def test_write_graph_with_the_real_dot_draws_any_name() -> None:
+    name = 'say "hi":\\N & <b> Füße\nthen 映画'
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone(name))
+    out = io.BytesIO()
+    dojob.write_graph(out, 'svg')
+    drawn = re.findall(r'<text[^>]*>([^<]*)</text>', out.getvalue().decode())
+    text = '\n'.join(drawn).replace('&quot;', '"').replace('&#45;', '-').replace('&#160;', ' ')
+    assert text.replace('&lt;', '<').replace('&gt;', '>').replace('&amp;', '&') == name
+
+
+@needs_dot
+def test_write_graph_draws_png_unless_told_otherwise(tmp_path: Path) -> None:
+    with open(tmp_path / 'graph.png', 'wb') as out:
+        one_job().write_graph(out)
+    assert (tmp_path / 'graph.png').read_bytes().startswith(b'\x89PNG')
+
+
+@needs_dot
+def test_write_graph_with_an_unknown_format_raises_and_writes_nothing() -> None:
+    out = io.BytesIO()
+    with pytest.raises(RuntimeError, match="'dot' .* failed .* Format: \"fax\" not recognized"):
+        one_job().write_graph(out, 'fax')
+    assert out.getvalue() == b''
+
+
+def test_write_graph_to_a_text_file_writes_to_its_buffer(programs: Path) -> None:
+    install(programs, 'dot', 'exec /bin/cat')
+    out = io.TextIOWrapper(io.BytesIO())
+    one_job().write_graph(out)
+    assert out.buffer.getvalue().startswith(b'digraph')  # type: ignore[attr-defined]
+
+
+def test_write_graph_without_graphviz_says_what_to_install(programs: Path) -> None:
+    out = io.BytesIO()
+    with pytest.raises(RuntimeError, match="'dot' was not found; install Graphviz"):
+        one_job().write_graph(out)
+    assert out.getvalue() == b''
+
+
+def test_write_graph_with_a_failing_dot_says_what_it_said(programs: Path) -> None:
+    install(programs, 'dot', 'echo too tired >&2; exit 3')
+    with pytest.raises(RuntimeError, match="'dot' .* failed with status 3: too tired"):
+        one_job().write_graph(io.BytesIO())
+
+
+def test_write_graph_with_a_dot_that_can_not_be_started_says_so(programs: Path) -> None:
+    (programs / 'dot').write_text('#!/no/such/shell\n')
+    (programs / 'dot').chmod(0o755)
+    with pytest.raises(RuntimeError, match="'dot' can not be started: .*; install Graphviz"):
+        one_job().write_graph(io.BytesIO())
+
+
+def test_display_graph_gives_the_picture_to_display(programs: Path, tmp_path: Path) -> None:
+    install(programs, 'dot', 'echo a picture; /bin/cat >/dev/null')
+    install(programs, 'display', f'/bin/cat >{tmp_path}/shown; echo "$@" >>{tmp_path}/shown')
+    one_job().display_graph()
+    assert (tmp_path / 'shown').read_text() == 'a picture\npng:-\n'
+
+
+def test_display_graph_without_a_viewer_says_what_to_install(programs: Path) -> None:
+    install(programs, 'dot', 'exec /bin/cat')
+    with pytest.raises(RuntimeError, match="'display' was not found; install ImageMagick"):
+        one_job().display_graph()
+
+
+def test_display_graph_with_a_silent_failing_viewer_says_its_status(programs: Path) -> None:
+    install(programs, 'dot', 'exec /bin/cat')
+    install(programs, 'display', '/bin/cat >/dev/null; exit 1')
+    with pytest.raises(RuntimeError, match="'display' .* failed with status 1: it says nothing"):
+        one_job().display_graph()
+
+
+def test_write_graph_before_configure_draws_nothing(programs: Path) -> None:
+    assert dot_text(DoJobber(), programs) == 'digraph {\n}\n'
+
+
+def test_programs_are_looked_for_when_called(programs: Path) -> None:
+    dojob = one_job()
+    with pytest.raises(RuntimeError):
+        dojob.write_graph(io.BytesIO())
+    assert dot_text(dojob, programs)
