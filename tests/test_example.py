@@ -1,0 +1,171 @@
+"""The movie night, as a user starts it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import dojobber_example
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+FAILED_RECHECKS = """\
+TurnOnTV.recheck: fail "Remote batteries are dead."
+SitOnCouch.recheck: fail "No space on couch."
+PopcornBowl.recheck: fail "Dishwasher cycle not done yet."
+Pizza.recheck: fail "Giordano's did not arrive yet."
+TurnOnTV.recheck: fail "Remote batteries are dead."
+SitOnCouch.recheck: fail "No space on couch."
+PopcornBowl.recheck: fail "Dishwasher cycle not done yet."
+Pizza.recheck: fail "Giordano's did not arrive yet."
+TurnOnTV.recheck: fail "Remote batteries are dead."
+SitOnCouch.recheck: fail "No space on couch."
+PopcornBowl.recheck: fail "Dishwasher cycle not done yet."
+PopcornBowl.recheck: fail "Dishwasher cycle not done yet."
+PopcornBowl.recheck: fail "Dishwasher cycle not done yet."
+Popcorn.recheck: fail "Still popping..."
+Popcorn.recheck: fail "Still popping..."
+"""
+
+GOOD_EVENING = ('--battery_state', 'charged', '--couch_space')
+
+
+def failed_rechecks(text: str) -> str:
+    return ''.join(line for line in text.splitlines(True) if 'recheck: fail' in line)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for job in (dojobber_example.MovieJob, dojobber_example.PopcornBowl):
+        monkeypatch.setattr(job, 'RETRY_DELAY', 0)
+
+
+@pytest.mark.parametrize(
+    ('command', 'directory'),
+    [
+        ([sys.executable, '-m', 'tests.dojobber_example'], REPOSITORY),
+        ([sys.executable, str(REPOSITORY / 'tests' / 'dojobber_example.py')], Path('/')),
+        ([str(REPOSITORY / 'tests' / 'dojobber_example.py')], REPOSITORY / 'tests'),
+    ],
+    ids=['module', 'script', 'executable'],
+)
+def test_movie_night_started_any_way_prints_the_failed_rechecks_of_the_specification(
+    command: list[str], directory: Path
+) -> None:
+    done = subprocess.run([*command, '-v'], cwd=directory, capture_output=True, text=True)
+    assert failed_rechecks(done.stderr) == FAILED_RECHECKS
+    assert (done.returncode, done.stdout) == (1, '')
+
+
+def test_movie_night_with_batteries_and_space_succeeds(capfd: pytest.CaptureFixture[str]) -> None:
+    assert dojobber_example.main(GOOD_EVENING) == 0
+    assert capfd.readouterr() == ('', '')
+
+
+def test_movie_night_twice_in_a_process_is_the_same_twice(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    dojobber_example.main(['-v'])
+    first = capfd.readouterr().err
+    dojobber_example.main(['-v'])
+    assert capfd.readouterr().err == first
+    assert failed_rechecks(first) == FAILED_RECHECKS
+
+
+def test_movie_night_refuses_zardoz(capfd: pytest.CaptureFixture[str]) -> None:
+    assert dojobber_example.main(['-v', '--movie', 'Zardoz', *GOOD_EVENING]) == 1
+    err = capfd.readouterr().err
+    assert failed_rechecks(err).startswith('ValidateMovie.recheck: fail "Really?')
+    assert 'WatchMovie' not in err
+
+
+def test_movie_night_without_acting_only_checks(capfd: pytest.CaptureFixture[str]) -> None:
+    assert dojobber_example.main(['-n', '-v', *GOOD_EVENING]) == 1
+    err = capfd.readouterr().err
+    assert '.run:' not in err
+    assert 'CleanCouch.check: fail\n' in err
+
+
+def test_movie_night_with_app_logs_says_what_jobs_do_and_cleans_up_last_first(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    dojobber_example.main(['--app-logs', *GOOD_EVENING])
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-4:] == [
+        'Brazil was even better than the last time.',
+        'Everyone gets up.',
+        'Eject the DVD.',
+        'Turn off the TV.',
+    ]
+
+
+def test_movie_night_with_debug_shows_traces(capfd: pytest.CaptureFixture[str]) -> None:
+    dojobber_example.main(['-d'])
+    err = capfd.readouterr().err
+    assert '  RuntimeError: Remote batteries are dead.\n' in err
+    assert failed_rechecks(err) == FAILED_RECHECKS
+
+
+@pytest.mark.parametrize(('flag', 'enough'), [('pizza', 3), ('pop', 3), ('bowl', 6)])
+def test_movie_night_fails_one_try_beyond_what_there_is(flag: str, enough: int) -> None:
+    name = f'--{flag}_success_try'
+    assert dojobber_example.main([*GOOD_EVENING, name, str(enough)]) == 0
+    assert dojobber_example.main([*GOOD_EVENING, name, str(enough + 1)]) == 1
+
+
+@pytest.mark.skipif(shutil.which('dot') is None, reason='Graphviz is not installed')
+def test_movie_night_writes_its_graph(tmp_path: Path) -> None:
+    picture = tmp_path / 'movie.png'
+    dojobber_example.main(['--png_output', str(picture)])
+    assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+def test_movie_night_goes_on_without_its_pictures(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('PATH', str(tmp_path))
+    argv = ['--display_prerungraph', '--x11', '--png_output', str(tmp_path), *GOOD_EVENING]
+    assert dojobber_example.main(argv) == 0
+    assert capfd.readouterr().err == (
+        "No picture before: 'dot' was not found; install Graphviz\n"
+        "No picture after: 'dot' was not found; install Graphviz\n"
+    )
+
+
+def test_movie_night_with_any_flags_ends_without_a_traceback(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ('dot', 'display'):
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\nexec /bin/cat >/dev/null\n')
+        program.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}/nonexistent')
+    flags = (
+        ('-n',),
+        ('-v', '--app-logs'),
+        ('--movie', 'Zardoz'),
+        GOOD_EVENING,
+        ('--display_prerungraph', '--x11'),
+        ('--png_output', str(tmp_path / 'movie.png')),
+        ('--pizza_success_try', '1', '--bowl_success_try', '0'),
+    )
+    for chosen in itertools.product((False, True), repeat=len(flags)):
+        argv = [word for flag, taken in zip(flags, chosen) if taken for word in flag]
+        assert dojobber_example.main(argv) in (0, 1), argv
+    assert 'Traceback' not in capfd.readouterr().err
+
+
+def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        dojobber_example.main(['--help'])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    flags = '-n -v -d --app-logs --movie --battery_state --couch_space --pizza_success_try'
+    more = '--pop_success_try --bowl_success_try --display_prerungraph --x11 --no-x11 --png_output'
+    assert all(flag in text for flag in f'{flags} {more}'.split())
