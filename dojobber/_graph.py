@@ -166,17 +166,16 @@ def _is_job(value: object) -> bool:
 
 def _dependencies(job: type[Job]) -> tuple[type[Job], ...]:
     """Return the DEPS of a Job, each once, a set's in the order of their names."""
-    found: Any = job.DEPS
-    if type(found) is not tuple:
-        found = _as_tuple(job, found)
+    deps: Any = job.DEPS
+    found = deps if type(deps) is tuple else _as_tuple(job, deps)
     for each in found:
         if not _is_job(each):
             raise NotAJobError(f'{job.__name__}.DEPS must hold Job classes, got {each!r} in it')
-    if isinstance(job.DEPS, (set, frozenset)):
+    if isinstance(deps, (set, frozenset)):
         return tuple(sorted(found, key=lambda each: (each.__name__, each.__module__)))
     if len(found) > 1 and len(set(found)) < len(found):
         return tuple(dict.fromkeys(found))
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
@@ -260,7 +259,7 @@ def _number(value: Any) -> float:
     try:
         return float(value) if isinstance(value, (Real, Decimal)) else math.nan
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     except ValueError:
         return math.nan
 

@@ -29,10 +29,18 @@ _LONGEST_SLEEP = 1e6
 class Results:
     """What came of the Jobs, by name; filled as the run goes."""
 
-    __slots__ = ('nodestatus', 'noderesults', 'nodeexceptions', 'rechecked', 'global_storage')
+    __slots__ = (
+        'count',
+        'nodestatus',
+        'noderesults',
+        'nodeexceptions',
+        'rechecked',
+        'global_storage',
+    )
 
-    def __init__(self) -> None:
-        """Make the results of a run that has not begun."""
+    def __init__(self, count: int = 0) -> None:
+        """Make the results of a run of so many Jobs that has not begun."""
+        self.count = count
         self.nodestatus: dict[str, bool | None] = {}
         self.noderesults: dict[str, Any] = {}
         self.nodeexceptions: dict[str, BaseException] = {}
@@ -95,7 +103,7 @@ class Run:
             stack: gets the tries that are owed a Cleanup.
             workdir: the directory in which the hooks are called.
         """
-        self.results = Results()
+        self.results = Results(len(graph.jobs))
         self._graph = graph
         self._call = call
         self._stack = stack

@@ -214,7 +214,7 @@ class DoJobber:
     def success(self) -> bool:
         """Tell whether each Job of the last run succeeded; False before any run."""
         statuses = self._results.nodestatus.values()
-        return bool(statuses) and all(statuses)
+        return 0 < len(statuses) == self._results.count and all(statuses)
 
     def partial_success(self) -> bool:
         """Tell whether any Job of the last run succeeded; False before any run."""
