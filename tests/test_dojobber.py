@@ -326,7 +326,7 @@ def test_interrupt_at_any_line_keeps_statuses_complete_and_cleans_up() -> None:
             sys.settrace(None)
         assert set(dojob.nodestatus) == {'First', 'Second'}, events
         dojob.cleanup()  # the interrupt may have hit the Cleanup, which is due then
-        assert events.count('cleanup') == 1 or 'run' not in events, events
+        assert 'cleanup' in events or 'run' not in events, events
         reached += 1
     assert reached > 50
 
