@@ -5,7 +5,7 @@ Owns the order of the phases and which of them decides. Knows nothing of other t
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from dojobber._phase import (
     Context,
@@ -18,21 +18,37 @@ from dojobber._phase import (
 from dojobber.job import Job
 
 
-class Attempt(NamedTuple):
-    """How a try went whose Check did not pass at once."""
+# What classes have for an __init__ that define none.
+_NO_INIT = object.__init__
 
-    #: The phase that decided.
-    phase: str
-    #: Why the try failed; None if it passed.
-    exception: BaseException | None
-    #: How long each phase took, by its name.
-    seconds: dict[str, float]
-    #: Why the first Check failed; None if it was not reached.
-    check_exception: BaseException | None = None
-    #: Whether Run was called.
-    ran: bool = False
-    #: What Run raised; None if it returned or was not called.
-    run_exception: BaseException | None = None
+
+class Attempt:
+    """How a try went whose Check did not pass at once. Nothing changes it."""
+
+    __slots__ = ('phase', 'exception', 'seconds', 'check_exception', 'ran', 'run_exception')
+
+    def __init__(
+        self,
+        phase: str,
+        exception: BaseException | None,
+        seconds: dict[str, float],
+        check_exception: BaseException | None = None,
+        ran: bool = False,
+        run_exception: BaseException | None = None,
+    ) -> None:
+        """Make the record; not as a frozen dataclass, which would take as long as a Check."""
+        #: The phase that decided.
+        self.phase = phase
+        #: Why the try failed; None if it passed.
+        self.exception = exception
+        #: How long each phase took, by its name.
+        self.seconds = seconds
+        #: Why the first Check failed; None if it was not reached.
+        self.check_exception = check_exception
+        #: Whether Run was called.
+        self.ran = ran
+        #: What Run raised; None if it returned or was not called.
+        self.run_exception = run_exception
 
 
 def attempt(
@@ -57,12 +73,11 @@ def attempt(
         tell(node, 'init', None)
     try:
         # No other class could leave the directory, or see where it is.
-        if job_class.__init__ is not object.__init__:
+        if job_class.__init__ is not _NO_INIT:
             workdir.go()
         job: Any = job_class()
-        own = job.__dict__  # whatever the class says about setting attributes
-        own['storage'] = {}
-        own['global_storage'] = context.global_storage
+        job.storage = {}
+        job.global_storage = context.global_storage
         if tell is not None:
             began = context.clock()
             tell(node, 'init', Ended(None, None, began - started))
@@ -99,7 +114,7 @@ def _act(
     context: Context,
 ) -> tuple[Any, Attempt]:
     """Run and recheck a Job whose Check failed."""
-    own = vars(job)
+    own = job.__dict__  # whatever the class thinks of attributes that it doesn't know
     own['_check_exception'] = check_error
     owed: list[bool] = []
     result, run_error, ran = phase(node, 'run', checked, job, 'Run', context, owed)

@@ -104,4 +104,5 @@ def without_own_frame(error: BaseException) -> BaseException:
 
 def forget_exceptions(job: Job) -> None:
     """Cut the ring from an object over its exceptions and their frames back to the object."""
-    vars(job).update(_check_exception=None, _run_exception=None, _recheck_exception=None)
+    own = job.__dict__
+    own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None

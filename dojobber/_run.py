@@ -48,12 +48,9 @@ class Results:
         self.rechecked: set[str] = set()
         self.global_storage: dict[Any, Any] = {}
 
-    def succeeded(self, name: str, result: Any, record: Attempt | None) -> None:
-        """Take in that a Job succeeded."""
-        self.nodestatus[name] = True
-        self.noderesults[name] = result
-        if self.nodeexceptions:
-            self.nodeexceptions.pop(name, None)
+    def late(self, name: str, record: Attempt | None) -> None:
+        """Take in that a Job succeeded which has failed before, or by its recheck."""
+        self.nodeexceptions.pop(name, None)
         if record is not None:
             self.rechecked.add(name)
 
@@ -142,6 +139,7 @@ class Run:
         """Hand out tries and take them back; return what must end the run."""
         clock, scheduler, results = self._call.clock, self._scheduler, self.results
         jobs, names, context = self._graph.jobs, self._graph.names, self._tries
+        nodestatus, noderesults = results.nodestatus, results.noderesults
         try_once = _logged_attempt if _LOG.isEnabledFor(logging.DEBUG) else attempt
         while True:
             now = clock()
@@ -151,7 +149,10 @@ class Run:
                 result, record = try_once(node, jobs[node], now, context)
                 if record is None or record.exception is None:
                     scheduler.succeeded(node)
-                    results.succeeded(names[node], result, record)
+                    nodestatus[names[node]] = True
+                    noderesults[names[node]] = result
+                    if record is not None or results.nodeexceptions:
+                        results.late(names[node], record)
                 elif is_failure(record.exception):
                     scheduler.failed(node, now)
                     results.failed(names[node], record.exception)

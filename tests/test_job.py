@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
 
 import pytest
@@ -225,14 +225,33 @@ def test_job_that_is_a_dataclass_works() -> None:
     assert run(Record).noderesults == {'Record': 3}
 
 
-def test_job_that_refuses_attributes_works() -> None:
+def test_job_that_refuses_its_storages_fails_and_harms_no_other() -> None:
     @dataclass(frozen=True)
-    class Frozen(RunonlyJob):
-        def Run(self) -> int:
-            self.storage['n'] = self.global_storage['n'] = 1
-            return len(self.storage)
+    class Frozen(DummyJob):
+        pass
 
-    assert run(Frozen).noderesults == {'Frozen': 1}
+    class Other(DummyJob):
+        pass
+
+    class Root(DummyJob):
+        DEPS = (Frozen, Other)
+
+    dojob = run(Root)
+    assert dojob.nodestatus == {'Frozen': False, 'Other': True, 'Root': None}
+    assert isinstance(dojob.nodeexceptions['Frozen'], FrozenInstanceError)
+
+
+def test_job_that_refuses_private_attributes_works() -> None:
+    class Strict(RunonlyJob):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name.startswith('_'):
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+        def Run(self) -> str:
+            return 'ran'
+
+    assert run(Strict).noderesults == {'Strict': 'ran'}
 
 
 def test_unstable_attributes_tell_how_the_try_goes() -> None:
