@@ -17,7 +17,6 @@ from dojobber._phase import (
 )
 from dojobber.job import Job
 
-
 # What classes have for an __init__ that define none.
 _NO_INIT = object.__init__
 

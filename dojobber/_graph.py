@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from numbers import Real
@@ -119,7 +119,9 @@ def walk(root: type[Job], default_tries: float, default_retry_delay: float) -> G
         graph.dependencies.append(tuple([position[each] for each in found[job]]))
         _check_hooks(job)
         tries, delay = job.TRIES, job.RETRY_DELAY
-        graph.tries.append(default_tries if tries is None else _tries(f'{job.__name__}.TRIES', tries))
+        graph.tries.append(
+            default_tries if tries is None else _tries(f'{job.__name__}.TRIES', tries)
+        )
         graph.delays.append(
             default_retry_delay if delay is None else _delay(f'{job.__name__}.RETRY_DELAY', delay)
         )
@@ -196,9 +198,7 @@ def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
 def _duplicate(graph: Graph, found: dict[type[Job], tuple[type[Job], ...]]) -> DuplicateNameError:
     """Return the error for the first two Jobs of one name, with the DEPS that hold them."""
     first: dict[str, type[Job]] = {}
-    for job in graph.jobs:
-        if first.setdefault(job.__name__, job) is not job:
-            break
+    job = next(each for each in graph.jobs if first.setdefault(each.__name__, each) is not each)
 
     def place(job: type[Job]) -> str:
         holder = next((each for each in graph.jobs if job in found[each]), None)
@@ -237,7 +237,9 @@ def _is_lazy(hook: Any) -> bool:
     while isinstance(hook, partial):
         hook = hook.func
     tests = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
-    return any(test(each) for test in tests for each in (hook, getattr(type(hook), '__call__', None)))
+    return any(
+        test(each) for test in tests for each in (hook, getattr(type(hook), '__call__', None))
+    )
 
 
 def _tries(name: str, value: Any) -> float:

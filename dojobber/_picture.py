@@ -73,5 +73,7 @@ def _feed(program: str, arguments: list[str], data: bytes, package: str) -> byte
         raise RuntimeError(f'{program!r} can not be started: {error}; install {package}') from error
     if done.returncode:
         said = done.stderr.decode(errors='replace').strip() or 'it says nothing'
-        raise RuntimeError(f'{program!r} (of {package}) failed with status {done.returncode}: {said}')
+        raise RuntimeError(
+            f'{program!r} (of {package}) failed with status {done.returncode}: {said}'
+        )
     return bytes(done.stdout)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import Any
 
 from dojobber._attempt import Attempt, attempt

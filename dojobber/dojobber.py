@@ -133,7 +133,7 @@ class DoJobber:
                 means the root.
 
         Raises:
-            RuntimeError: there is no graph, the node is not in it, or the object is running already.
+            RuntimeError: there is no graph, the node is not in it, or this object is running.
             BaseException: what ended the run before its time (KeyboardInterrupt, for one), else
                 what ended a Cleanup so, else the first error of a Cleanup; or an OSError, if there
                 was no way back to the directory in which the run began.
@@ -164,7 +164,7 @@ class DoJobber:
         Those that fail stay due, and so do those of the Jobs that theirs depend on.
 
         Raises:
-            RuntimeError: the object is running already.
+            RuntimeError: this object is running.
             BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
@@ -235,20 +235,20 @@ class DoJobber:
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
-        """By Job name: True for one that succeeded, False for one that failed, None for others.
+        """What became of each Job by name, True if it succeeded, False if it failed, else None.
 
-        Like the two that follow, a new dict for each run, filled as it goes; empty before it.
+        Like the two that follow, a new dict for each run, filled as it goes and empty before it.
         """
         return self._results.nodestatus
 
     @property
     def noderesults(self) -> dict[str, Any]:
-        """By name of each Job that succeeded: what its passing Check returned."""
+        """What the passing Check returned, by name of each Job that succeeded."""
         return self._results.noderesults
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
-        """By name of each Job that failed: why its last try did."""
+        """Why the last try failed, by name of each Job that failed."""
         return self._results.nodeexceptions
 
     @property

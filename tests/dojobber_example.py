@@ -72,7 +72,7 @@ class ValidateMovie(MovieJob):
 
 
 class PickTimeAndDate(MovieJob):
-    """Find a date. Check and Run of one try talk through `storage`, Jobs through `global_storage`."""
+    """Find a date. `storage` is for one try, `global_storage` for all Jobs of the run."""
 
     def Check(self, *_: Any, world: World, **__: Any) -> str:
         self.storage['calendar'] = ['Friday', 'Saturday']  # looked up once, used by Run

@@ -23,7 +23,9 @@ Events = list[Any]
 class Trial:
     """Try one Job, and keep what is told meanwhile."""
 
-    def __init__(self, job: type[Job], *args: Any, no_act: bool = False, listen: bool = True) -> None:
+    def __init__(
+        self, job: type[Job], *args: Any, no_act: bool = False, listen: bool = True
+    ) -> None:
         self.told: Events = []
         self.owed: list[Job] = []
         self.clock = FakeClock(100)
@@ -46,7 +48,9 @@ class Trial:
         return True
 
     def tell(self, node: int, phase: str, ended: Ended | None) -> None:
-        self.told.append((node, phase, ended and (ended.result, repr(ended.exception), ended.seconds)))
+        self.told.append(
+            (node, phase, ended and (ended.result, repr(ended.exception), ended.seconds))
+        )
 
 
 class Slow(Job):
@@ -193,7 +197,9 @@ def test_run_of_none_owes_no_cleanup() -> None:
     assert trial.owed == []
 
 
-def test_directory_is_the_same_in_every_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_is_the_same_in_every_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     seen = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,27 @@ def test_interrupt_of_the_run_is_raised_before_that_of_a_cleanup() -> None:
     assert world.taken() == ['a']
 
 
+def test_interrupt_just_before_a_cleanup_leaves_it_due_and_goes_on() -> None:
+    world = World(a='', b='a')
+    world.run('b', cleanup=False)
+    times: Iterator[float] = iter([])
+
+    def clock() -> float:
+        for now in times:
+            return now
+        raise KeyboardInterrupt
+
+    world.dojob._clock = clock  # type: ignore[method-assign, assignment]
+    times = iter(range(100))
+    world.run('b', cleanup=False)
+    times = iter([])
+    with pytest.raises(KeyboardInterrupt):
+        world.clean_up()
+    assert world.taken() == []
+    times = iter(range(100))
+    assert world.clean_up() == ['b', 'a', 'b', 'a']
+
+
 def test_block_puts_the_cleanup_off_to_its_end() -> None:
     world = World(a='', b='a')
     with world.dojob as entered:
@@ -266,11 +288,10 @@ def test_block_that_raises_cleans_up_and_raises_what_matters_most(
     world = World(a='')
     if cleanup:
         world.broken['a'] = cleanup
-    with pytest.raises(BaseException) as seen:
-        with world.dojob:
-            world.run('a')
-            if body:
-                raise body
+    with pytest.raises(BaseException) as seen, world.dojob:
+        world.run('a')
+        if body:
+            raise body
     assert str(seen.value) == raised
     assert world.taken() == ['a']
 
@@ -285,9 +306,8 @@ def test_block_of_an_interrupted_run_cleans_up() -> None:
             raise KeyboardInterrupt
 
     world.jobs['stops'] = Stops
-    with pytest.raises(KeyboardInterrupt):
-        with world.dojob:
-            world.run('stops')
+    with pytest.raises(KeyboardInterrupt), world.dojob:
+        world.run('stops')
     assert world.taken() == ['a']
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,54 +280,62 @@ def test_run_after_an_interrupted_one_works(journal: Journal) -> None:
     assert journal.dojob.success()
 
 
-def test_interrupt_at_any_line_keeps_statuses_complete_and_cleans_up() -> None:
-    """Press Ctrl-C at each line of the engine in turn, from the first try to the last status."""
+ENGINE = ('_loop', 'attempt', '_act', 'phase', 'next', 'succeeded', 'failed', '_owe', 'push')
+
+
+def press_ctrl_c(position: int, events: list[str]) -> Any:
+    """Return a trace function that raises at so many lines into the functions of the engine."""
     package = str(Path(sys.modules['dojobber'].__file__ or '').parent)
+    lines = itertools.count()
 
-    def interrupting(lines: Iterator[int], events: list[str]) -> Any:
-        def trace(frame: Any, event: str, arg: Any) -> Any:
-            name = frame.f_code.co_name
-            if not frame.f_code.co_filename.startswith(package) or name not in watched:
-                return None
-            if event == 'line' and next(lines, None) == 0:
-                events.append(f'Ctrl-C in {name}, line {frame.f_lineno}')
-                sys.settrace(None)
-                raise KeyboardInterrupt
-            return trace
-
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        code = frame.f_code
+        if not code.co_filename.startswith(package) or code.co_name not in ENGINE:
+            return None
+        if event == 'line' and next(lines) == position:
+            events.append(f'Ctrl-C in {code.co_name}, line {frame.f_lineno}')
+            raise KeyboardInterrupt
         return trace
 
-    watched = ('_loop', 'attempt', '_act', 'phase', 'next', 'succeeded', 'failed', '_owe', 'push')
-    reached = 0
-    for position in range(1000):
-        events: list[str] = []
+    return trace
 
-        class First(RunonlyJob):
-            def Run(self) -> None:
-                events.append('run')
 
-            def Cleanup(self) -> None:
-                events.append('cleanup')
+def run_until_ctrl_c(position: int) -> list[str]:
+    """Run two Jobs, press Ctrl-C at a line, and return what happened."""
+    events: list[str] = []
 
-        class Second(DummyJob):
-            DEPS = (First,)
+    class First(RunonlyJob):
+        def Run(self) -> None:
+            events.append('run')
 
-        dojob = DoJobber()
-        dojob.configure(Second)
-        sys.settrace(interrupting(iter(range(position, -1, -1)), events))
-        try:
-            dojob.checknrun()
-        except KeyboardInterrupt:
-            pass
-        else:
-            break
-        finally:
-            sys.settrace(None)
-        assert set(dojob.nodestatus) == {'First', 'Second'}, events
-        dojob.cleanup()  # the interrupt may have hit the Cleanup, which is due then
+        def Cleanup(self) -> None:
+            events.append('cleanup')
+
+    class Second(DummyJob):
+        DEPS = (First,)
+
+    dojob = DoJobber()
+    dojob.configure(Second)
+    before = sys.gettrace()
+    sys.settrace(press_ctrl_c(position, events))
+    try:
+        dojob.checknrun()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    assert set(dojob.nodestatus) == {'First', 'Second'}, events
+    dojob.cleanup()  # it may have hit the Cleanup, which is due then
+    return events
+
+
+def test_interrupt_at_any_line_keeps_statuses_complete_and_loses_no_cleanup() -> None:
+    for position in itertools.count():
+        events = run_until_ctrl_c(position)
         assert 'cleanup' in events or 'run' not in events, events
-        reached += 1
-    assert reached > 50
+        if events == ['run', 'cleanup']:
+            break
+    assert position > 50
 
 
 def test_every_phase_starts_in_the_directory_of_the_run(
@@ -383,35 +390,30 @@ def test_deleted_directory_costs_no_job(tmp_path: Path, monkeypatch: pytest.Monk
     os.chdir('/')
 
 
-def test_no_way_back_at_the_end_is_raised(tmp_path: Path) -> None:
-    script = """
-import os
-from dojobber import DoJobber, RunonlyJob
-os.mkdir('here')
-os.chdir('here')
-class Burns(RunonlyJob):
-    TRIES = 1
-    def Run(self):
-        os.closerange(3, 100)
-        os.chdir('/')
-        os.rmdir(path)
-path = os.getcwd()
-dojob = DoJobber()
-dojob.configure(Burns)
-try:
-    dojob.checknrun()
-except FileNotFoundError:
-    print(dojob.nodestatus, type(dojob.nodeexceptions['Burns']).__name__)
-"""
-    repository = Path(__file__).resolve().parent.parent
-    done = subprocess.run(
-        [sys.executable, '-c', script],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(repository)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.stdout, done.stderr) == ("{'Burns': False} FileNotFoundError\n", '')
+def test_no_way_back_at_the_end_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / 'here'
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    def open_files() -> set[int]:
+        listed = {int(each) for each in os.listdir('/proc/self/fd')}
+        return {each for each in listed if os.path.exists(f'/proc/self/fd/{each}')}
+
+    opened_before = open_files()
+
+    class Burns(RunonlyJob):
+        def Run(self) -> None:
+            for descriptor in open_files() - opened_before:
+                os.close(descriptor)
+            os.chdir('/')
+            here.rmdir()
+
+    dojob = DoJobber()
+    dojob.configure(Burns, default_tries=1)
+    with pytest.raises(FileNotFoundError):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'Burns': False}
+    assert isinstance(dojob.nodeexceptions['Burns'], FileNotFoundError)
 
 
 def test_nothing_stays_open_after_a_run() -> None:
@@ -481,8 +483,12 @@ def test_positional_options_are_those_of_dojobber(capfd: pytest.CaptureFixture[s
     dojob = DoJobber()
     dojob.configure(Bad, False, True, False, False, 2, 0)
     dojob.checknrun()
-    assert capfd.readouterr().err.splitlines() == [
-        'Bad.check: fail',
-        'Bad.run: fail',
-        'Bad.recheck: fail ""',
-    ] * 2
+    assert (
+        capfd.readouterr().err.splitlines()
+        == [
+            'Bad.check: fail',
+            'Bad.run: fail',
+            'Bad.recheck: fail ""',
+        ]
+        * 2
+    )

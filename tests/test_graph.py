@@ -222,7 +222,15 @@ def test_cycle_of_thousands_is_no_recursion_error() -> None:
 
 @pytest.mark.parametrize(
     ('tries', 'allowed'),
-    [(1, 1), (1.1, 2), (3.0, 3), (Fraction(5, 2), 3), (Decimal('1.5'), 2), (True, 1), (10**400, None)],
+    [
+        (1, 1),
+        (1.1, 2),
+        (3.0, 3),
+        (Fraction(5, 2), 3),
+        (Decimal('1.5'), 2),
+        (True, 1),
+        (10**400, None),
+    ],
 )
 def test_tries_round_up(tries: Any, allowed: int | None) -> None:
     made = []

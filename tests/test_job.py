@@ -159,7 +159,12 @@ def test_check_may_be_any_callable() -> None:
     dojob.configure(Root)
     dojob.set_args(1)
     dojob.checknrun()
-    assert list(dojob.noderesults.values())[:4] == ['static(1,)', 'Class(1,)', 'partial1', 'object(1,)']
+    assert list(dojob.noderesults.values())[:4] == [
+        'static(1,)',
+        'Class(1,)',
+        'partial1',
+        'object(1,)',
+    ]
 
 
 def test_check_may_be_a_property_that_returns_a_callable() -> None:

@@ -76,7 +76,9 @@ def test_write_graph_after_a_run_colours_jobs_by_what_happened(programs: Path) -
     dojob = DoJobber()
     dojob.configure(Blocked)
     dojob.checknrun()
-    found = re.findall(r'label="(\w+)"(?: style=filled fillcolor=(\w+))?', dot_text(dojob, programs))
+    found = re.findall(
+        r'label="(\w+)"(?: style=filled fillcolor=(\w+))?', dot_text(dojob, programs)
+    )
     assert dict(found) == {'Passes': 'green', 'Fixed': 'darkgreen', 'Fails': 'red', 'Blocked': ''}
 
 
@@ -120,7 +122,7 @@ def test_write_graph_draws_png_unless_told_otherwise(tmp_path: Path) -> None:
 @needs_dot
 def test_write_graph_with_an_unknown_format_raises_and_writes_nothing() -> None:
     out = io.BytesIO()
-    with pytest.raises(RuntimeError, match="'dot' .* failed .* Format: \"fax\" not recognized"):
+    with pytest.raises(RuntimeError, match='\'dot\' .* failed .* Format: "fax" not recognized'):
         one_job().write_graph(out, 'fax')
     assert out.getvalue() == b''
 

@@ -1,0 +1,136 @@
+"""What is installed, and how the modules depend on each other."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import dojobber
+import dojobber.dojobber
+import dojobber.errors
+import dojobber.job
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / 'dojobber'
+
+#: The modules of the package, and which of the others each may import.
+ARROWS = {
+    '__init__': {'dojobber', 'errors', 'job'},
+    'dojobber': {
+        *('_cleanup', '_console', '_graph', '_phase', '_picture', '_run', '_workdir', 'job'),
+    },
+    '_run': {
+        *('_attempt', '_cleanup', '_console', '_graph', '_phase', '_scheduler', '_workdir', 'job'),
+    },
+    '_attempt': {'_phase', 'job'},
+    '_cleanup': {'_graph', '_phase', 'job'},
+    '_console': {'_phase'},
+    '_graph': {'errors', 'job'},
+    '_phase': {'_workdir', 'job'},
+    '_picture': {'_graph'},
+    '_scheduler': set(),
+    '_workdir': set(),
+    'errors': set(),
+    'job': set(),
+}
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """Yield the full names of what an import statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert not node.level, 'a relative import'
+        yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def parsed() -> dict[str, ast.Module]:
+    """Return the syntax trees of the package's modules, by name."""
+    return {path.stem: ast.parse(path.read_text()) for path in PACKAGE.rglob('*.py')}
+
+
+def test_modules_import_each_other_along_the_arrows() -> None:
+    found = {
+        module: {
+            name.split('.')[1]
+            for node in tree.body
+            for name in imports(node)
+            if name.split('.')[0] == 'dojobber'
+        }
+        for module, tree in parsed().items()
+    }
+    assert found == ARROWS
+
+
+def test_arrows_form_no_circle() -> None:
+    assert list(TopologicalSorter(ARROWS).static_order())[-1] == '__init__'
+
+
+def test_modules_import_at_their_top_only() -> None:
+    for module, tree in parsed().items():
+        below = [node for node in ast.walk(tree) if node not in tree.body]
+        assert [name for node in below for name in imports(node)] == [], module
+
+
+def test_modules_import_nothing_but_the_standard_library() -> None:
+    for module, tree in parsed().items():
+        tops = {name.split('.')[0] for node in ast.walk(tree) for name in imports(node)}
+        assert tops <= {*sys.stdlib_module_names, 'dojobber'}, module
+
+
+def test_import_writes_nothing_and_loads_no_subprocess() -> None:
+    script = f'import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import dojobber\n'
+    script += "assert not {'subprocess', '_posixsubprocess'} & set(sys.modules)\n"
+    script += "tops = {name.partition('.')[0] for name in sys.modules}\n"
+    script += "assert tops - sys.stdlib_module_names <= {'dojobber', '__main__'}, tops\n"
+    # Without the site module, which may load what it likes.
+    command = [sys.executable, '-I', '-S', '-W', 'error', '-c', script]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
+@pytest.mark.parametrize('module', [dojobber, dojobber.dojobber, dojobber.errors, dojobber.job])
+def test_public_names_are_sorted_and_there(module: object) -> None:
+    names: list[str] = module.__all__  # type: ignore[attr-defined]
+    assert names == sorted(set(names))
+    assert all(hasattr(module, name) for name in names)
+
+
+def test_version_is_written_in_one_place() -> None:
+    assert re.fullmatch(r'\d+\.\d+\.\d+', dojobber.__version__)
+    for name in ('pyproject.toml', 'tox.ini', 'README.rst', 'docs/conf.py'):
+        assert dojobber.__version__ not in (REPOSITORY / name).read_text(), name
+
+
+def installed() -> importlib.metadata.Distribution:
+    """Return what is installed of this package, or skip the test."""
+    try:
+        return importlib.metadata.distribution('dojobber')
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip('dojobber is not installed, only checked out')
+
+
+def test_metadata_are_those_of_the_project() -> None:
+    metadata = installed().metadata
+    assert metadata['Version'] == dojobber.__version__
+    assert (metadata['License-Expression'], metadata['Requires-Python']) == ('MIT', '>=3.10')
+    requirements = [line.split(';') for line in metadata.get_all('Requires-Dist') or ()]
+    assert sorted(name.strip() for name, _ in requirements) == ['pytest', 'sphinx', 'tox']
+    assert {extra.strip() for _, extra in requirements} == {"extra == 'dev'"}
+
+
+def test_wheel_holds_the_package_and_nothing_else() -> None:
+    files = [str(path) for path in installed().files or ()]
+    if 'dojobber/__init__.py' not in files:
+        pytest.skip('dojobber is installed as editable, not from a wheel; tox does that')
+    package = {path for path in files if '.dist-info/' not in path and '.pyc' not in path}
+    assert package == {f'dojobber/{name}.py' for name in ARROWS} | {'dojobber/py.typed'}
+    assert any(path.endswith('.dist-info/licenses/LICENSE') for path in files)
