@@ -11,12 +11,13 @@ find as the keyword argument `world`, is made afresh for each evening, so nothin
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 if not __package__:  # started by its path: the library is next door
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -113,7 +114,7 @@ class SendInvite(MovieJob):
 class InviteFriends(DummyJob):
     """Depends on whoever is invited: `invite` says who that is, before `configure`."""
 
-    DEPS: Sequence[type[Job]] = ()
+    DEPS: ClassVar[Sequence[type[Job]]] = ()
 
 
 def invite(friends: Sequence[dict[str, str]]) -> None:
@@ -320,27 +321,30 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             metavar='N',
             help=f'the try with which {what} works out (%(default)s)',
         )
-    flag('--display_prerungraph', action='store_true', help='show the graph before the run')
+    flag('--display_prerungraph', action='store_true', help='with --x11: show it before too')
     flag(
         '--x11',
         action=argparse.BooleanOptionalAction,
         default=False,
-        help='show graphs in a window, the one after the run too',
+        help='show the graph in a window after the run',
     )
     flag('--png_output', metavar='FILE', help='write the graph as it is after the run')
     return parser.parse_args(argv)
 
 
-def draw(what: str, dojob: DoJobber, args: argparse.Namespace, png: str | None) -> None:
-    """Show or write the graph; a missing program spoils the picture, not the evening."""
+def write_png(dojob: DoJobber, png: str) -> None:
+    """Write the graph to a file, which is left as it is if there is no picture."""
+    picture = io.BytesIO()
+    dojob.write_graph(picture)
+    Path(png).write_bytes(picture.getvalue())
+
+
+def draw(what: str, picture: Callable[..., None], *args: Any) -> None:
+    """Make a picture; where a program is missing that spoils the picture, not the evening."""
     try:
-        if args.x11:
-            dojob.display_graph()
-        if png:
-            with open(png, 'wb') as out:
-                dojob.write_graph(out)
+        picture(*args)
     except (OSError, RuntimeError) as error:
-        print(f'No picture {what}: {error}', file=sys.stderr)
+        LOG.warning('No picture %s: %s', what, error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -364,10 +368,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     # As keyword arguments, each Job names those that it needs.
     dojob.set_args(world=World(), **vars(args))
-    if args.display_prerungraph:
-        draw('before', dojob, args, None)
+    if args.x11 and args.display_prerungraph:
+        draw('before', dojob.display_graph)
     dojob.checknrun()
-    draw('after', dojob, args, args.png_output)
+    if args.x11:
+        draw('after', dojob.display_graph)
+    if args.png_output:
+        draw('as PNG', write_png, dojob, args.png_output)
     return 0 if dojob.success() else 1
 
 

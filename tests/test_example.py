@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dojobber import DoJobber
 from tests import dojobber_example
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -42,15 +43,62 @@ def failed_rechecks(text: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for job in (dojobber_example.MovieJob, dojobber_example.PopcornBowl):
-        monkeypatch.setattr(job, 'RETRY_DELAY', 0)
+    monkeypatch.setattr(dojobber_example.MovieJob, 'RETRY_DELAY', 0)
 
 
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Stand in for the programs that draw and show; return the directory of both."""
+    directory = tmp_path / 'bin'
+    directory.mkdir()
+    for name in ('dot', 'display'):
+        program = directory / name
+        noted = f'echo {name} >>{tmp_path}/started; echo {name}'
+        program.write_text(f'#!/bin/sh\n/bin/cat >/dev/null\n{noted}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv('PATH', str(directory))
+    return directory
+
+
+def test_movie_night_has_the_jobs_and_dependencies_of_its_plot() -> None:
+    dojobber_example.invite(dojobber_example.FRIENDS)
+    dojob = DoJobber()
+    dojob.configure(dojobber_example.WatchMovie)
+    depends: dict[str, list[str]] = {name: [] for name in dojob.graph.nodes()}
+    for dependent, dependency in dojob.graph.edges():
+        depends[dependent].append(dependency)
+    assert depends == {
+        'WatchMovie': ['StartMovie'],
+        'StartMovie': [
+            *('FriendsArrive', 'PrepareRoom', 'TurnOnTV', 'InsertDVD', 'SitOnCouch', 'Food')
+        ],
+        'FriendsArrive': ['InviteFriends'],
+        'InviteFriends': ['DetermineDetails', 'Invite Wendell Bagg', 'Invite Lawyer Cat'],
+        'Invite Wendell Bagg': ['DetermineDetails'],
+        'Invite Lawyer Cat': ['DetermineDetails'],
+        'DetermineDetails': ['ValidateMovie', 'PickTimeAndDate'],
+        'ValidateMovie': [],
+        'PickTimeAndDate': [],
+        'PrepareRoom': ['CleanCouch', 'FluffPillows'],
+        'CleanCouch': [],
+        'FluffPillows': [],
+        'TurnOnTV': ['FindTVRemote'],
+        'FindTVRemote': [],
+        'InsertDVD': ['ValidateMovie'],
+        'SitOnCouch': ['PrepareRoom'],
+        'Food': ['Popcorn', 'Pizza'],
+        'Popcorn': ['PopcornBowl'],
+        'PopcornBowl': [],
+        'Pizza': [],
+    }
+
+
+# Without site-packages (-S) no installed dojobber can help.
 @pytest.mark.parametrize(
     ('command', 'directory'),
     [
-        ([sys.executable, '-m', 'tests.dojobber_example'], REPOSITORY),
-        ([sys.executable, str(REPOSITORY / 'tests' / 'dojobber_example.py')], Path('/')),
+        ([sys.executable, '-S', '-m', 'tests.dojobber_example'], REPOSITORY),
+        ([sys.executable, '-S', str(REPOSITORY / 'tests' / 'dojobber_example.py')], Path('/')),
         ([str(REPOSITORY / 'tests' / 'dojobber_example.py')], REPOSITORY / 'tests'),
     ],
     ids=['module', 'script', 'executable'],
@@ -58,7 +106,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_movie_night_started_any_way_prints_the_failed_rechecks_of_the_specification(
     command: list[str], directory: Path
 ) -> None:
-    done = subprocess.run([*command, '-v'], cwd=directory, capture_output=True, text=True)
+    env = {**os.environ, 'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONWARNINGS': 'error'}
+    done = subprocess.run([*command, '-v'], cwd=directory, env=env, capture_output=True, text=True)
     assert failed_rechecks(done.stderr) == FAILED_RECHECKS
     assert (done.returncode, done.stdout) == (1, '')
 
@@ -130,22 +179,69 @@ def test_movie_night_goes_on_without_its_pictures(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv('PATH', str(tmp_path))
-    argv = ['--display_prerungraph', '--x11', '--png_output', str(tmp_path), *GOOD_EVENING]
+    picture = tmp_path / 'movie.png'
+    picture.write_bytes(b'of the last evening')
+    argv = ['--display_prerungraph', '--x11', '--png_output', str(picture), *GOOD_EVENING]
     assert dojobber_example.main(argv) == 0
     assert capfd.readouterr().err == (
         "No picture before: 'dot' was not found; install Graphviz\n"
         "No picture after: 'dot' was not found; install Graphviz\n"
+        "No picture as PNG: 'dot' was not found; install Graphviz\n"
     )
+    assert picture.read_bytes() == b'of the last evening'
 
 
-def test_movie_night_with_any_flags_ends_without_a_traceback(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_movie_night_without_a_window_still_writes_its_graph(
+    capfd: pytest.CaptureFixture[str], programs: Path, tmp_path: Path
 ) -> None:
-    for name in ('dot', 'display'):
-        program = tmp_path / name
-        program.write_text('#!/bin/sh\nexec /bin/cat >/dev/null\n')
-        program.chmod(0o755)
-    monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}/nonexistent')
+    (programs / 'display').unlink()
+    picture = tmp_path / 'movie.png'
+    dojobber_example.main(['--x11', '--png_output', str(picture)])
+    assert capfd.readouterr().err == (
+        "No picture after: 'display' was not found; install ImageMagick\n"
+    )
+    assert picture.read_bytes() == b'dot\n'
+
+
+@pytest.mark.parametrize(
+    ('flags', 'started'),
+    [
+        ('--x11', ['dot', 'display']),
+        ('--x11 --display_prerungraph', ['dot', 'display', 'dot', 'display']),
+        ('--display_prerungraph', []),
+        ('--display_prerungraph --no-x11', []),
+    ],
+)
+def test_movie_night_opens_windows_only_with_x11(
+    flags: str, started: list[str], programs: Path, tmp_path: Path
+) -> None:
+    dojobber_example.main(flags.split())
+    log = tmp_path / 'started'
+    assert (log.read_text().split() if log.exists() else []) == started
+
+
+@pytest.mark.parametrize(
+    'flags',
+    [
+        *('', '-n', '-v', '-d', '--app-logs', '--battery_state charged', '--battery_state dead'),
+        *('--couch_space', '--movie Zardoz', '--movie Clue', '--display_prerungraph', '--x11'),
+        *('--no-x11', '--png_output /nonexistent/movie.png', '--pizza_success_try 0'),
+        *('--pop_success_try 0', '--bowl_success_try 0'),
+    ],
+)
+def test_movie_night_with_one_flag_fails_without_a_traceback_or_warning(
+    flags: str, capfd: pytest.CaptureFixture[str], programs: Path
+) -> None:
+    assert dojobber_example.main(flags.split()) == 1
+    err = capfd.readouterr().err
+    assert ('Traceback' in err) == (flags == '-d')
+    assert 'Warning' not in err
+
+
+@pytest.mark.usefixtures('programs')
+def test_movie_night_with_any_flags_ends_without_a_traceback(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     flags = (
         ('-n',),
         ('-v', '--app-logs'),
