@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dojobber._phase import (
-    Context,
-    Ended,
-    forget_exceptions,
-    is_failure,
-    phase,
-    without_own_frame,
-)
+from dojobber._exceptions import is_failure, without_own_frame
+from dojobber._phase import Context, Ended, forget_exceptions, phase
 from dojobber.job import Job
 
-# What classes have for an __init__ that define none.
-_NO_INIT = object.__init__
+# What classes have that do nothing of their own when an object is made.
+_NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
 
 
 class Attempt:
@@ -71,8 +65,12 @@ def attempt(
     if tell is not None:
         tell(node, 'init', None)
     try:
-        # No other class could leave the directory, or see where it is.
-        if job_class.__init__ is not _NO_INIT:
+        # Where nothing of the user's is called, nothing can see or leave the directory.
+        if (
+            job_class.__init__ is not _NO_INIT
+            or job_class.__new__ is not _NO_NEW
+            or type(job_class).__call__ is not _NO_CALL
+        ):
             workdir.go()
         job: Any = job_class()
         job.storage = {}
@@ -101,7 +99,7 @@ def attempt(
             return None, Attempt(name, error, seconds, error)
         return _act(node, job, error, ended, seconds, context)
     finally:
-        del error  # see `phase`
+        del error  # its traceback leads to the hook's frame, and from there back to this one
 
 
 def _act(
@@ -113,7 +111,9 @@ def _act(
     context: Context,
 ) -> tuple[Any, Attempt]:
     """Run and recheck a Job whose Check failed."""
-    own = job.__dict__  # whatever the class thinks of attributes that it doesn't know
+    # Past what the class may think of attributes that it doesn't know; the {} is for an object
+    # that has no place for any.
+    own = getattr(job, '__dict__', {})
     own['_check_exception'] = check_error
     owed: list[bool] = []
     result, run_error, ran = phase(node, 'run', checked, job, 'Run', context, owed)
@@ -125,9 +125,11 @@ def _act(
         result, error, rechecked = phase(node, 'recheck', ran, job, 'Check', context)
         own['_recheck_results'], own['_recheck_exception'] = result, error
         seconds['recheck'] = rechecked - ran
-    if not any(owed):
+    called = bool(owed)
+    # Run may have set the Cleanup just now.
+    if not (called and (owed[0] or context.owe(node, job))):
         forget_exceptions(job)
     try:
-        return result, Attempt(name, error, seconds, check_error, bool(owed), run_error)
+        return result, Attempt(name, error, seconds, check_error, called, run_error)
     finally:
-        del error, check_error, run_error  # see `phase`
+        del error, check_error, run_error  # as above

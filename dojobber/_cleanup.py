@@ -6,13 +6,15 @@ of how the tries ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 
+from dojobber._exceptions import insist, without_own_frame
 from dojobber._graph import Graph
-from dojobber._phase import Context, forget_exceptions, phase
+from dojobber._phase import Ended, forget_exceptions
+from dojobber._workdir import Workdir
 from dojobber.job import Job
 
 
@@ -28,8 +30,12 @@ class Debt:
     job: Job
     #: The graph of its run.
     graph: Graph
-    #: For the Cleanups of its run.
-    context: Context
+    #: The directory in which its Cleanup is called.
+    workdir: Workdir
+    #: The monotonic clock, in seconds.
+    clock: Callable[[], float]
+    #: Hears that the Cleanup begins (None) and how it ended.
+    tell: Callable[[int, str, Ended | None], None]
 
 
 class CleanupStack:
@@ -43,48 +49,68 @@ class CleanupStack:
         self.numbers: Iterator[int] = count(1)
         self._due: list[Debt] = []
 
+    @property
+    def workdir(self) -> Workdir | None:
+        """The directory of the Cleanup that came last; None if none is due."""
+        return self._due[-1].workdir if self._due else None
+
     def push(self, debt: Debt) -> None:
         """Make a Cleanup due."""
-        debt.context.workdir.share()
+        debt.workdir.share()
         self._due.append(debt)
 
-    def unwind(self) -> list[BaseException]:
+    def unwind(self, errors: list[BaseException]) -> None:
         """Call the Cleanups that are due; those that fail or are held back stay due.
 
-        Returns:
-            What they raised, in order.
+        Args:
+            errors: gets what they raise, in order.
         """
-        errors = []
-        kept = []
-        held_back = _HeldBack()
+        unwinding = _Unwinding(self._due)
         self._due.sort(key=attrgetter('number'))
+        insist(errors, unwinding.go_on, unwinding.put_back)
+
+
+class _Unwinding:
+    """Work a stack off from its top; Ctrl-C at any moment neither ends that nor repeats a call."""
+
+    __slots__ = ('_due', '_kept', '_held_back')
+
+    def __init__(self, due: list[Debt]) -> None:
+        self._due = due
+        self._kept: list[Debt] = []
+        self._held_back = _HeldBack()
+
+    def go_on(self, errors: list[BaseException]) -> None:
+        while self._due:
+            if self._due[-1] in self._held_back:
+                self._kept.append(self._due.pop())
+            else:
+                self._call(errors)
+
+    def _call(self, errors: list[BaseException]) -> None:
+        debt, result, error, began = self._due[-1], None, None, 0.0
         try:
-            while self._due:
-                debt = self._due[-1]
-                error = None
-                if debt in held_back:
-                    kept.append(debt)
-                elif error := _clean_up(debt):
-                    errors.append(error)
-                    kept.append(debt)
-                    held_back.below(debt)
-                self._due.pop()
+            debt.tell(debt.node, 'cleanup', None)
+            began = debt.clock()
+            debt.workdir.go()
+            # In one line, so that no Ctrl-C can come between.
+            result, _ = debt.job.Cleanup(), self._due.pop()  # type: ignore[attr-defined]
+        except BaseException as caught:
+            error = without_own_frame(caught)
+            self._held_back.below(debt)
+            self._kept.append(self._due.pop())
+            errors.append(error)
+        else:
+            forget_exceptions(debt.job)
+            debt.workdir.release()
+        try:
+            debt.tell(debt.node, 'cleanup', Ended(result, error, debt.clock() - began))
         finally:
-            self._due += reversed(kept)
-        return errors
+            del error  # its traceback leads back to this frame
 
-
-def _clean_up(debt: Debt) -> BaseException | None:
-    """Call one Cleanup and return what it raised."""
-    context = debt.context
-    try:
-        _, error, _ = phase(debt.node, 'cleanup', context.clock(), debt.job, 'Cleanup', context)
-    except BaseException as caught:  # Ctrl-C, just before or after the call
-        return caught
-    if error is None:
-        forget_exceptions(debt.job)
-        debt.context.workdir.release()
-    return error
+    def put_back(self, errors: list[BaseException]) -> None:
+        while self._kept:
+            self._due.append(self._kept.pop())
 
 
 class _HeldBack:

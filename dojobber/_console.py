@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from textwrap import indent
+from typing import Any
 
-from dojobber._phase import Ended, is_failure
+from dojobber._exceptions import is_failure, message, trace
+from dojobber._phase import Ended
 
 
 class Console:
@@ -37,7 +38,10 @@ class Console:
                 write(f'{name}.cleanup running\n')
         elif ended.exception is not None:
             self._failed(name, phase, ended.exception)
-        elif self._debug if phase == 'cleanup' else self.verbose and phase != 'init':
+        elif phase == 'cleanup':
+            if self._debug:
+                write(f'{name}.cleanup: pass\n')
+        elif self.verbose and phase != 'init':
             write(f'{name}.{phase}: pass\n')
 
     def _failed(self, name: str, phase: str, error: BaseException) -> None:
@@ -53,22 +57,6 @@ class Console:
         if self._debug:
             line += f'  Error was:\n{indent(trace(error), "  ")}'
         write(line)
-
-
-def message(error: BaseException) -> str:
-    """Return the text of an exception, whatever its own code does."""
-    try:
-        return str(error)
-    except (Exception, SystemExit):
-        return f'<unprintable {type(error).__name__} object>'
-
-
-def trace(error: BaseException) -> str:
-    """Return the stack trace of an exception, whatever its own code does."""
-    try:
-        return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-    except (Exception, SystemExit):
-        return f'{type(error).__name__}: {message(error)}\n'
 
 
 def write(text: str) -> None:
@@ -100,10 +88,17 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = self.format(record)
-        except Exception:
+        except (Exception, SystemExit):
             text = f'DoJobber {record.levelname}: {record.msg}'
         write(f'{text}\n')
 
 
+class _Formatter(logging.Formatter):
+    """Show exceptions as they are shown elsewhere."""
+
+    def formatException(self, ei: Any) -> str:
+        return trace(ei[1]).rstrip('\n')
+
+
 _HANDLER = _Handler()
-_HANDLER.setFormatter(logging.Formatter('DoJobber %(levelname)-19s: %(message)s'))
+_HANDLER.setFormatter(_Formatter('DoJobber %(levelname)-19s: %(message)s'))

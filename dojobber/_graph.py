@@ -98,7 +98,7 @@ def walk(root: type[Job], default_tries: float, default_retry_delay: float) -> G
     default_tries = _tries('default_tries', default_tries)
     default_retry_delay = _delay('default_retry_delay', default_retry_delay)
     if not _is_job(root):
-        raise NotAJobError(f'configure() needs a Job class as its root, got {root!r}')
+        raise NotAJobError(f'configure() needs a Job class as its root, got {_shown(root)}')
     found: dict[type[Job], tuple[type[Job], ...]] = {}
 
     logs = _LOG.isEnabledFor(logging.DEBUG)
@@ -140,20 +140,22 @@ def post_order(root: _Node, dependencies_of: Callable[[_Node], Sequence[_Node]])
     """
     order: list[_Node] = []
     done = {root: False}
-    path = [(root, iter(dependencies_of(root)))]
+    # Two lists, since pairs of a deep path would keep the garbage collector busy.
+    path, left = [root], [iter(dependencies_of(root))]
     while path:
-        node, left = path[-1]
-        for dependency in left:
+        for dependency in left[-1]:
             if dependency not in done:
                 done[dependency] = False
-                path.append((dependency, iter(dependencies_of(dependency))))
+                path.append(dependency)
+                left.append(iter(dependencies_of(dependency)))
                 break
             if not done[dependency]:
-                raise _cycle([each for each, _ in path], dependency)
+                raise _cycle(path, dependency)
         else:
+            node = path.pop()
+            left.pop()
             done[node] = True
             order.append(node)
-            path.pop()
     return order
 
 
@@ -172,7 +174,9 @@ def _dependencies(job: type[Job]) -> tuple[type[Job], ...]:
     found = deps if type(deps) is tuple else _as_tuple(job, deps)
     for each in found:
         if not _is_job(each):
-            raise NotAJobError(f'{job.__name__}.DEPS must hold Job classes, got {each!r} in it')
+            raise NotAJobError(
+                f'{job.__name__}.DEPS must hold Job classes, got {_shown(each)} in it'
+            )
     if isinstance(deps, (set, frozenset)):
         return tuple(sorted(found, key=lambda each: (each.__name__, each.__module__)))
     if len(found) > 1 and len(set(found)) < len(found):
@@ -181,18 +185,18 @@ def _dependencies(job: type[Job]) -> tuple[type[Job], ...]:
 
 
 def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
-    rule = f'{job.__name__}.DEPS must be an iterable of Job classes, got {deps!r}'
+    fix = f'; write DEPS = ({deps.__name__},)' if _is_job(deps) else ''
     try:
-        if isinstance(deps, (str, bytes, bytearray)):
-            raise NotAJobError(rule)
-        one_shot = iter(deps) is deps
+        entries = iter(deps)
     except TypeError:
         _LOG.critical('DEPS for %s is not iterable; is "%s"', job.__name__, deps)
-        fix = f'; write DEPS = ({deps.__name__},)' if _is_job(deps) else ''
-        raise NotAJobError(rule + fix) from None
-    if one_shot:
-        raise NotAJobError(f'{rule}; it can be read only once: write a tuple or a list')
-    return tuple(deps)
+    else:
+        if entries is deps:
+            fix = '; it can be read only once: write a tuple or a list'
+        elif not isinstance(deps, (str, bytes)):
+            return tuple(entries)
+    rule = f'{job.__name__}.DEPS must be an iterable of Job classes'
+    raise NotAJobError(f'{rule}, got {_shown(deps)}{fix}')
 
 
 def _duplicate(graph: Graph, found: dict[type[Job], tuple[type[Job], ...]]) -> DuplicateNameError:
@@ -202,7 +206,7 @@ def _duplicate(graph: Graph, found: dict[type[Job], tuple[type[Job], ...]]) -> D
 
     def place(job: type[Job]) -> str:
         holder = next((each for each in graph.jobs if job in found[each]), None)
-        where = f'in {holder.__name__}.DEPS' if holder else 'the root'
+        where = 'the root' if holder is None else f'in {holder.__name__}.DEPS'
         return f'{job.__module__}.{job.__qualname__} ({where})'
 
     return DuplicateNameError(
@@ -224,7 +228,7 @@ def _check_hooks(job: type[Job]) -> None:
             raise ConfigurationError(f'{job.__name__} has no Check; write one or use RunonlyJob')
         # A property's value is known only once there is an object.
         elif not callable(hook) and not hasattr(type(hook), '__get__'):
-            raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {hook!r}')
+            raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {_shown(hook)}')
         if _is_lazy(hook):
             raise ConfigurationError(
                 f'{job.__name__}.{name} must do its work when called, got {hook!r},'
@@ -245,14 +249,16 @@ def _is_lazy(hook: Any) -> bool:
 def _tries(name: str, value: Any) -> float:
     number = _number(value)
     if not number >= 1:
-        raise ConfigurationError(f'{name} must be a number >= 1, got {value!r}')
+        raise ConfigurationError(f'{name} must be a number >= 1, got {_shown(value)}')
     return number if math.isinf(number) else math.ceil(value)
 
 
 def _delay(name: str, value: Any) -> float:
     number = _number(value)
     if not 0 <= number < math.inf:
-        raise ConfigurationError(f'{name} must be a finite number >= 0 (seconds), got {value!r}')
+        raise ConfigurationError(
+            f'{name} must be a finite number >= 0 (seconds), got {_shown(value)}'
+        )
     return number
 
 
@@ -264,6 +270,14 @@ def _number(value: Any) -> float:
         return math.inf if value > 0 else -math.inf
     except ValueError:
         return math.nan
+
+
+def _shown(value: object) -> str:
+    """Return the repr of a value that is refused, whatever its own code does."""
+    try:
+        return repr(value)
+    except Exception:
+        return object.__repr__(value)
 
 
 def _log(job: type[Job], dependencies: tuple[type[Job], ...]) -> None:

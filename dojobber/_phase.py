@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dojobber._exceptions import without_own_frame
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 
@@ -90,19 +91,13 @@ def phase(
         del error  # its traceback leads to the hook's frame, and from there back to this one
 
 
-def is_failure(error: BaseException) -> bool:
-    """Tell whether an exception is the failure of a phase; any other ends the run."""
-    return isinstance(error, (Exception, SystemExit))
-
-
-def without_own_frame(error: BaseException) -> BaseException:
-    """Take the catcher's frame off the traceback: it would keep the exception alive in a ring."""
-    traceback = error.__traceback__
-    error.__traceback__ = traceback and traceback.tb_next
-    return error
-
-
 def forget_exceptions(job: Job) -> None:
     """Cut the ring from an object over its exceptions and their frames back to the object."""
-    own = job.__dict__
+    own = getattr(job, '__dict__', {})
     own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None
+
+
+def has(job: Job, hook: str) -> bool:
+    """Tell whether a Job has a hook, without calling what code of its own may compute it."""
+    own = getattr(job, '__dict__', {})
+    return (own[hook] if hook in own else getattr(type(job), hook, None)) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,10 +33,12 @@ def dot(graph: Graph, colours: Mapping[str, str]) -> str:
 
 def _label(name: str) -> str:
     """Spell a name so that it is drawn as it is, with control characters made visible."""
-    return ''.join(
-        _ESCAPES.get(each) or (each if each.isprintable() else _label(repr(each)[1:-1]))
-        for each in name
-    )
+    return ''.join(_ESCAPES.get(each) or _visible(each) for each in name)
+
+
+def _visible(character: str) -> str:
+    is_drawn = unicodedata.category(character) not in ('Cc', 'Cs')
+    return character if is_drawn else _label(repr(character)[1:-1])
 
 
 def draw(text: str, fmt: str) -> bytes:
@@ -62,14 +65,14 @@ def show(picture: bytes) -> None:
 
 def _feed(program: str, arguments: list[str], data: bytes, package: str) -> bytes:
     """Give data to a program and return what it answers."""
-    # Not at the top: whoever draws no graph is spared loading it.
+    # By a call, for imports stand at the top only, and whoever draws no graph is spared this one.
     subprocess: Any = importlib.import_module('subprocess')
     path = shutil.which(program)
     if path is None:
         raise RuntimeError(f'{program!r} was not found; install {package}')
     try:
         done = subprocess.run([path, *arguments], input=data, capture_output=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RuntimeError(f'{program!r} can not be started: {error}; install {package}') from error
     if done.returncode:
         said = done.stderr.decode(errors='replace').strip() or 'it says nothing'

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from dojobber._attempt import Attempt, attempt
 from dojobber._cleanup import CleanupStack, Debt
 from dojobber._console import Console
+from dojobber._exceptions import is_failure
 from dojobber._graph import Graph
-from dojobber._phase import Context, Ended, is_failure
+from dojobber._phase import Context, Ended, has
 from dojobber._scheduler import Scheduler
 from dojobber._workdir import Workdir
 from dojobber.job import Job
@@ -85,8 +86,8 @@ class Run:
         '_call',
         '_stack',
         '_scheduler',
-        '_tries',
-        '_cleanups',
+        '_context',
+        '_begun',
         '_trying',
     )
 
@@ -105,8 +106,7 @@ class Run:
         self._stack = stack
         tries = [1] * len(graph.jobs) if call.no_act else graph.tries
         self._scheduler = Scheduler(graph.dependencies, tries, graph.delays)
-        #: For the phases of a try.
-        self._tries = Context(
+        self._context = Context(
             args=call.args,
             kwargs=call.kwargs,
             global_storage=self.results.global_storage,
@@ -116,28 +116,36 @@ class Run:
             owe=self._owe,
             tell=self._tell if call.console.verbose else None,
         )
-        #: For Cleanups: they get no arguments, and their failures are always shown.
-        self._cleanups = replace(self._tries, args=(), kwargs={}, tell=self._tell)
+        self._begun = False
         self._trying: int | None = None
 
-    def go(self) -> list[BaseException]:
-        """Try the Jobs until all have succeeded or used up their tries.
+    def go(self, errors: list[BaseException]) -> None:
+        """Try the Jobs until all have succeeded or used up their tries; only once.
 
-        Returns:
-            What ended the run before that, such as a KeyboardInterrupt; else nothing.
+        Args:
+            errors: gets what ended the run before that, such as a KeyboardInterrupt.
         """
-        interrupt = None
-        try:
-            interrupt = self._loop()
-        except BaseException as caught:  # Ctrl-C outside of a phase
-            interrupt = caught
-        self._close(interrupt)
-        return [] if interrupt is None else [interrupt]
+        if not self._begun:
+            self._begun = True
+            errors += self._loop()
 
-    def _loop(self) -> BaseException | None:
-        """Hand out tries and take them back; return what must end the run."""
+    def close(self, errors: list[BaseException]) -> None:
+        """Give each Job a status that has none yet.
+
+        Args:
+            errors: what ended the run before its time, if anything did.
+        """
+        names, results = self._graph.names, self.results
+        if errors and self._trying is not None:
+            results.failed(names[self._trying], errors[0])
+        if len(results.nodestatus) < len(names):
+            for name in names:
+                results.nodestatus.setdefault(name, None)
+
+    def _loop(self) -> list[BaseException]:
+        """Hand out tries and take them back; return what ends the run before its time."""
         clock, scheduler, results = self._call.clock, self._scheduler, self.results
-        jobs, names, context = self._graph.jobs, self._graph.names, self._tries
+        jobs, names, context = self._graph.jobs, self._graph.names, self._context
         nodestatus, noderesults = results.nodestatus, results.noderesults
         try_once = _logged_attempt if _LOG.isEnabledFor(logging.DEBUG) else attempt
         while True:
@@ -158,26 +166,21 @@ class Run:
                     if record.phase == 'init':
                         _LOG.error('%s can not be made', names[node], exc_info=record.exception)
                 else:
-                    return record.exception
+                    return [record.exception]
                 self._trying = record = None  # its exceptions lead back to this frame
             elif scheduler.due is not None:
                 self._call.sleep(min(scheduler.due - now, _LONGEST_SLEEP))
             else:
-                return None
-
-    def _close(self, interrupt: BaseException | None) -> None:
-        """Give each Job a status that has none yet."""
-        names, results = self._graph.names, self.results
-        if interrupt is not None and self._trying is not None:
-            results.failed(names[self._trying], interrupt)
-        for name in names:
-            results.nodestatus.setdefault(name, None)
+                return []
 
     def _owe(self, node: int, job: Job) -> bool:
         """Make the Cleanup of a try due, if its Job has one."""
-        if getattr(job, 'Cleanup', None) is None:
+        if not has(job, 'Cleanup'):
             return False
-        self._stack.push(Debt(next(self._stack.numbers), node, job, self._graph, self._cleanups))
+        number, context = next(self._stack.numbers), self._context
+        self._stack.push(
+            Debt(number, node, job, self._graph, context.workdir, context.clock, self._tell)
+        )
         return True
 
     def _tell(self, node: int, phase: str, ended: Ended | None) -> None:

@@ -73,6 +73,7 @@ class Scheduler:
             node = self._cursor
             while node < self._count:
                 self._cursor = node + 1
+                # As a rule all Jobs before it have succeeded.
                 if self._successes == node or not self._blocked.lacks(node):
                     return node
                 node += 1
@@ -86,9 +87,8 @@ class Scheduler:
         """Take back a try that passed; Jobs that it unblocks join its round."""
         self._successes += 1
         self._blocked.succeeded[node] = True
-        if self._blocked.lacking:
-            for freed in self._blocked.without(node):
-                heappush(self._ready, (self._rounds.get(node, 1), freed))
+        for freed in self._blocked.without(node):
+            heappush(self._ready, (self._rounds.get(node, 1), freed))
 
     def failed(self, node: int, started: float) -> float | None:
         """Take back a try that failed.

@@ -5,8 +5,12 @@ Owns the descriptor that holds the directory open, so that it can be renamed or 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from functools import partial
+
+# What a Job opens after it has closed all files gets the lowest numbers: not this one or above.
+_LEAST_DESCRIPTOR = 200
 
 
 class Workdir:
@@ -26,11 +30,24 @@ class Workdir:
         # O_PATH needs no permission to read.
         flags = getattr(os, 'O_PATH', os.O_RDONLY) | getattr(os, 'O_DIRECTORY', 0)
         try:
-            self._descriptor = os.open('.', flags)
+            self._descriptor = _moved_up(os.open('.', flags))
         except OSError:
             return
         self._enter = partial(os.fchdir, self._descriptor)
         self._identity = _identity(self._descriptor)
+
+    @classmethod
+    def current(cls, known: Workdir | None) -> Workdir:
+        """Return the directory that the process is in now, for one user more.
+
+        Args:
+            known: is returned if it is the same, so that few descriptors are open; or None.
+        """
+        workdir = cls()
+        if known is None or not known._is_open() or known._identity != workdir._identity:
+            return workdir
+        known.share()
+        return known
 
     def go(self) -> None:
         """Change to the directory, by its path if a Job has closed the descriptor.
@@ -41,7 +58,15 @@ class Workdir:
         try:
             self._enter()
         except OSError:
+            self._go_by_path()
+
+    def _go_by_path(self) -> None:
+        try:
             os.chdir(self._path)
+        except PermissionError:
+            # Whoever was put into a directory that it may not enter can be there still.
+            if os.getcwd() != self._path:
+                raise
 
     def share(self) -> None:
         """Count one user more."""
@@ -54,12 +79,24 @@ class Workdir:
             self._close()
 
     def _close(self) -> None:
-        # A Job that closed the descriptor may have another file by its number now.
-        if self._identity is not None and _identity(self._descriptor) == self._identity:
+        is_open, self._identity = self._is_open(), None
+        if is_open:
             os.close(self._descriptor)
-        self._identity = None
 
     __del__ = _close
+
+    def _is_open(self) -> bool:
+        # A Job that closed the descriptor may have another file by its number now.
+        return self._identity is not None and _identity(self._descriptor) == self._identity
+
+
+def _moved_up(descriptor: int) -> int:
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LEAST_DESCRIPTOR)
+    except OSError:
+        return descriptor
+    os.close(descriptor)
+    return moved
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:

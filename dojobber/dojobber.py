@@ -7,7 +7,6 @@ results. Leaves the running to `_run`.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from typing import IO, Any, TypeVar
 from dojobber import _picture
 from dojobber._cleanup import CleanupStack
 from dojobber._console import Console, show_log
+from dojobber._exceptions import insist, is_failure
 from dojobber._graph import Graph, walk
-from dojobber._phase import is_failure
 from dojobber._run import Call, Results, Run
 from dojobber._workdir import Workdir
 from dojobber.job import DummyJob, Job, RunonlyJob
@@ -72,7 +71,8 @@ class DoJobber:
         self._call: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
         self._stack = CleanupStack()
         self._results = Results()
-        self._busy = threading.Lock()
+        # Holds the token of the one call that may work now.
+        self._busy: dict[str, object] = {}
         self._blocks = 0
         self._put_off = False
 
@@ -107,7 +107,10 @@ class DoJobber:
             DuplicateNameError: two classes in the graph share a name.
             ConfigurationError: an attribute of a Job or a default can't work. The base of the
                 three above; after any of them there is no graph.
+            RuntimeError: this object is running; then nothing has changed.
         """
+        if self._busy:
+            raise _running('configure')
         self._graph = Graph()
         self._results = Results()
         self._options = _Options(no_act, verbose, debug, cleanup)
@@ -126,7 +129,8 @@ class DoJobber:
         """Check, run and recheck each Job, those first that others depend on.
 
         A Job that fails blocks those that depend on it, and no others; see `nodestatus` for how
-        each of them ended. Then the Cleanups are called that are due.
+        each of them ended. Then the Cleanups are called that are due, unless there is to be no
+        automatic Cleanup, or with no_act; in a ``with`` block they wait for its end.
 
         Args:
             node: a Job of the graph or its name: run only this one and what it depends on. None
@@ -144,11 +148,12 @@ class DoJobber:
         with self._working('checknrun') as (workdir, errors):
             run = self._new_run(graph, workdir)
             self._results = run.results
-            errors += run.go()
+            unwinding = []
             if self._cleanup and self._options.cleanup and not self._options.no_act:
                 self._put_off = bool(self._blocks)
                 if not self._put_off:
-                    errors += self._stack.unwind()
+                    unwinding.append(self._stack.unwind)
+            insist(errors, run.go, run.close, *unwinding)
         _raise_first(errors)
 
     def _new_run(self, graph: Graph, workdir: Workdir) -> Run:
@@ -169,25 +174,27 @@ class DoJobber:
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
         with self._working('cleanup') as (_, errors):
-            errors += self._stack.unwind()
+            insist(errors, self._stack.unwind)
         _raise_first(errors)
 
     @contextmanager
     def _working(self, method: str) -> Iterator[tuple[Workdir, list[BaseException]]]:
         """Refuse a second call meanwhile, and come back to the directory of the caller."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(f'{method}() was called while this DoJobber is running')
-        workdir = Workdir()
+        token = object()
         errors: list[BaseException] = []
         try:
-            yield workdir, errors
-        finally:
+            # Not a lock: Ctrl-C could come between taking one and knowing that it is ours.
+            if self._busy.setdefault('token', token) is not token:
+                raise _running(method)
+            workdir = Workdir.current(self._stack.workdir)
             try:
-                workdir.go()
-            except OSError as error:
-                errors.append(error)
-            workdir.release()
-            self._busy.release()
+                yield workdir, errors
+            finally:
+                insist(errors, lambda _: workdir.go())
+                workdir.release()
+        finally:
+            if self._busy.get('token') is token:
+                self._busy.clear()
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""
@@ -289,6 +296,10 @@ class DoJobber:
             elif passed is False:
                 colours[name] = 'red'
         return _picture.dot(self._graph, colours)
+
+
+def _running(method: str) -> RuntimeError:
+    return RuntimeError(f'{method}() was called while this DoJobber is running')
 
 
 def _raise_first(errors: list[BaseException]) -> None:

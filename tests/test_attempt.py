@@ -234,7 +234,7 @@ def test_phase_fails_where_there_is_no_way_home(
             raise ValueError
 
         def Run(self) -> None:
-            os.closerange(3, 200)
+            os.closerange(3, 300)
             os.chdir('/')
             here.rmdir()
 

@@ -108,8 +108,8 @@ def test_dropped_workdir_is_closed(here: Path) -> None:
 
 def test_release_leaves_a_file_alone_that_took_the_descriptor(here: Path) -> None:
     workdir = Workdir()
-    os.close(workdir._descriptor)
     with open(here / 'mine', 'w') as mine:
-        assert mine.fileno() == workdir._descriptor
+        os.dup2(mine.fileno(), workdir._descriptor)
         workdir.release()
-        mine.write('still open')
+        assert os.fstat(workdir._descriptor) == os.fstat(mine.fileno())
+    os.close(workdir._descriptor)
