@@ -87,8 +87,9 @@ class Scheduler:
         """Take back a try that passed; Jobs that it unblocks join its round."""
         self._successes += 1
         self._blocked.succeeded[node] = True
-        for freed in self._blocked.without(node):
-            heappush(self._ready, (self._rounds.get(node, 1), freed))
+        if node in self._blocked.dependents:
+            for freed in self._blocked.without(node):
+                heappush(self._ready, (self._rounds.get(node, 1), freed))
 
     def failed(self, node: int, started: float) -> float | None:
         """Take back a try that failed.
@@ -111,12 +112,13 @@ class Scheduler:
 class _Blocked:
     """Keep which Jobs have succeeded, and how many successes those lack that were passed over."""
 
-    __slots__ = ('_dependencies', '_dependents', 'lacking', 'succeeded')
+    __slots__ = ('_dependencies', '_lacking', 'dependents', 'succeeded')
 
     def __init__(self, dependencies: Sequence[Sequence[int]]) -> None:
         self._dependencies = dependencies
-        self._dependents: defaultdict[int, list[int]] = defaultdict(list)
-        self.lacking: dict[int, int] = {}
+        self._lacking: dict[int, int] = {}
+        #: The Jobs that were passed over, by what they lack.
+        self.dependents: defaultdict[int, list[int]] = defaultdict(list)
         self.succeeded = bytearray(len(dependencies))
 
     def lacks(self, node: int) -> bool:
@@ -124,14 +126,14 @@ class _Blocked:
         dependencies, succeeded = self._dependencies[node], self.succeeded
         unmet = [each for each in dependencies if not succeeded[each]] if dependencies else ()
         if unmet:
-            self.lacking[node] = len(unmet)
+            self._lacking[node] = len(unmet)
             for dependency in unmet:
-                self._dependents[dependency].append(node)
+                self.dependents[dependency].append(node)
         return bool(unmet)
 
     def without(self, succeeded: int) -> list[int]:
         """Return the Jobs for which this success was the last that they lacked."""
-        dependents = self._dependents.pop(succeeded, ())
+        dependents = self.dependents.pop(succeeded)
         for node in dependents:
-            self.lacking[node] -= 1
-        return [node for node in dependents if not self.lacking[node]]
+            self._lacking[node] -= 1
+        return [node for node in dependents if not self._lacking[node]]
