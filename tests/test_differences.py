@@ -264,7 +264,9 @@ def test_job_without_run_is_an_assertion(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @row('A DummyJob with hooks')
-def test_dummy_job_with_hooks_is_an_ordinary_job() -> None:
+def test_dummy_job_with_hooks_is_an_ordinary_job_if_one_is_a_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     class Ordinary(DummyJob):
         def Check(self) -> Any:
             return self.storage['done']
@@ -276,8 +278,14 @@ def test_dummy_job_with_hooks_is_an_ordinary_job() -> None:
         def Check(self) -> None:
             raise ValueError
 
+    class RunAlone(DummyJob):
+        def Run(self) -> None:
+            raise AssertionError
+
     assert run(Ordinary).noderesults == {'Ordinary': 'yes'}
     assert run(Assertion).nodestatus == {'Assertion': False}
+    assert run(RunAlone, verbose=True).success()
+    assert capsys.readouterr().err == 'RunAlone.check: pass\n'
 
 
 @row('A RunonlyJob with a Check')
@@ -487,14 +495,15 @@ def test_run_within_a_run_is_refused() -> None:
     class Nested(RunonlyJob):
         TRIES = 1
 
-        def Run(self, dojob: DoJobber, method: str) -> None:
-            getattr(dojob, method)()
+        def Run(self, dojob: DoJobber, method: str, *args: Any) -> None:
+            getattr(dojob, method)(*args)
 
     dojob = configured(Nested)
-    for method in ('checknrun', 'cleanup'):
-        dojob.set_args(dojob, method)
+    for method, *args in (('checknrun',), ('cleanup',), ('configure', DummyJob)):
+        dojob.set_args(dojob, method, *args)
         dojob.checknrun()
         assert str(dojob.nodeexceptions['Nested']).startswith(f'{method}() was called while')
+        assert dojob.nodestatus == {'Nested': False}
 
 
 @row('Before the first run')
