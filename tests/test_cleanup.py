@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,65 @@ def test_cleanup_of_none_is_none() -> None:
     assert world.dojob.success()
 
 
+@pytest.mark.parametrize('ending', [None, ValueError(), KeyboardInterrupt()], ids=repr)
+def test_cleanup_that_run_sets_is_called(ending: BaseException | None) -> None:
+    events = []
+
+    class Late(Job):
+        def Check(self) -> None:
+            if 'run' not in events:
+                raise ValueError
+
+        def Run(self) -> None:
+            self.Cleanup = lambda: events.append('cleanup')
+            events.append('run')
+            if ending is not None:
+                raise ending
+
+    dojob = DoJobber()
+    dojob.configure(Late)
+    try:
+        dojob.checknrun()
+    except KeyboardInterrupt as raised:
+        assert raised is ending
+    assert events == ['run', 'cleanup']
+
+
+def test_cleanup_may_be_a_property_that_needs_what_run_stored() -> None:
+    events = []
+
+    class Late(RunonlyJob):
+        def Run(self) -> None:
+            events.append('run')
+            self.storage['close'] = lambda: events.append('cleanup')
+
+        @property
+        def Cleanup(self) -> Any:
+            return self.storage['close']
+
+    dojob = DoJobber()
+    dojob.configure(Late)
+    dojob.checknrun()
+    assert events == ['run', 'cleanup']
+
+
+def test_job_whose_getattr_raises_runs_and_owes_no_cleanup() -> None:
+    events = []
+
+    class Mapped(RunonlyJob):
+        def __getattr__(self, name: str) -> Any:
+            raise KeyError(name)
+
+        def Run(self) -> None:
+            events.append('run')
+
+    dojob = DoJobber()
+    dojob.configure(Mapped)
+    dojob.checknrun()
+    assert events == ['run']
+    assert dojob.success()
+
+
 def test_cleanup_finds_storages_of_its_try_and_gets_no_arguments() -> None:
     seen = []
 
@@ -180,6 +241,35 @@ def test_failing_cleanup_holds_back_dependencies_run_by_another_graph() -> None:
     assert world.clean_up() == ['b', 'a', 'a']
 
 
+class Empty(Exception):
+    """Be false."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Unsure(Exception):
+    """Be neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise TypeError
+
+
+@pytest.mark.parametrize('error', [Empty(), Unsure()], ids=repr)
+def test_falsy_error_of_a_cleanup_is_raised_holds_back_and_stays_due(error: Exception) -> None:
+    world = World(a='', b='a')
+    world.broken['b'] = error
+    raised = None
+    try:
+        world.run('b')
+    except Exception as caught:
+        raised = caught
+    assert raised is error
+    assert world.taken() == ['b']
+    world.broken.clear()
+    assert world.clean_up() == ['b', 'a']
+
+
 def test_first_error_of_several_is_raised_when_all_are_through() -> None:
     world = World(a='', b='', c='', root='abc')
     world.broken = {'c': SystemExit(1), 'a': ValueError()}
@@ -235,6 +325,35 @@ def test_interrupt_just_before_a_cleanup_leaves_it_due_and_goes_on() -> None:
     assert world.clean_up() == ['b', 'a', 'b', 'a']
 
 
+class Touchy(io.StringIO):
+    """A stderr during one of whose lines Ctrl-C is pressed."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self.line = line
+
+    def write(self, text: str) -> int:
+        if text == f'{self.line}\n':
+            raise KeyboardInterrupt(self.line)
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    ('line', 'called', 'left'),
+    [('b.cleanup running', 'c', 'ba'), ('b.cleanup: pass', 'cba', '')],
+)
+def test_interrupt_in_a_line_about_a_cleanup_loses_and_repeats_none(
+    monkeypatch: pytest.MonkeyPatch, line: str, called: str, left: str
+) -> None:
+    world = World(a='', b='a', c='b')
+    monkeypatch.setattr(sys, 'stderr', Touchy(line))
+    with pytest.raises(KeyboardInterrupt, match=line):
+        world.run('c', debug=True)
+    assert world.taken() == [*called]
+    monkeypatch.undo()
+    assert world.clean_up() == [*left]
+
+
 def test_block_puts_the_cleanup_off_to_its_end() -> None:
     world = World(a='', b='a')
     with world.dojob as entered:
@@ -261,6 +380,16 @@ def test_block_without_automatic_cleanup_calls_none() -> None:
     with world.dojob:
         world.run('a', no_act=True)
     assert world.clean_up() == ['a']
+
+
+def test_block_after_another_with_a_cleanup_calls_none_if_it_is_to_call_none() -> None:
+    world = World(a='')
+    with world.dojob:
+        world.run('a')
+    assert world.taken() == ['a']
+    with world.dojob:
+        world.run('a', cleanup=False)
+    assert world.taken() == []
 
 
 def test_cleanup_by_hand_in_a_block_is_called_at_once() -> None:
@@ -334,6 +463,57 @@ def test_cleanup_by_hand_works_in_the_directory_of_its_run(
     dojob.cleanup()
     assert seen == [tmp_path, tmp_path / 'run']
     assert Path.cwd() == tmp_path
+
+
+def test_directory_is_kept_until_the_cleanup_has_succeeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class Looks(RunonlyJob):
+        def Run(self) -> None:
+            pass
+
+        def Cleanup(self) -> None:
+            seen.append(Path.cwd().name)
+            if len(seen) == 1:
+                raise ValueError
+
+    here = tmp_path / 'here'
+    here.mkdir()
+    monkeypatch.chdir(here)
+    dojob = DoJobber()
+    dojob.configure(Looks)
+    with pytest.raises(ValueError):
+        dojob.checknrun()
+    os.chdir('/')
+    here.rename(tmp_path / 'there')
+    dojob.cleanup()
+    assert seen == ['here', 'there']
+
+
+def test_runs_in_one_directory_hold_one_descriptor_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> int:
+        return len(os.listdir('/proc/self/fd'))
+
+    for name in ('here', 'elsewhere'):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    world = World(a='')
+    before = count()
+    world.run('a', cleanup=False)
+    world.run('a', cleanup=False)
+    assert count() == before + 1
+    (tmp_path / 'here').rename(tmp_path / 'there')
+    world.run('a', cleanup=False)
+    assert count() == before + 1
+    os.chdir(tmp_path / 'elsewhere')
+    world.run('a', cleanup=False)
+    assert count() == before + 2
+    assert world.clean_up() == ['a'] * 4
+    assert count() == before
 
 
 def test_directories_stay_open_as_long_as_a_cleanup_is_due() -> None:
