@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
+import linecache
 import math
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +133,11 @@ def test_equal_delays_of_many_jobs_are_waited_for_once(journal: Journal) -> None
     assert journal.clock.sleeps == [0.5, 0.5]
 
 
+def test_plain_configure_allows_three_tries_a_second_apart(journal: Journal) -> None:
+    assert journal.run(journal.job('bad', failures=9)) == ['bad'] * 3
+    assert journal.clock.sleeps == [1, 1]
+
+
 def test_no_sleep_after_the_last_try(journal: Journal) -> None:
     journal.run(journal.job('bad', failures=9), default_tries=2, default_retry_delay=3)
     assert journal.clock.sleeps == [3]
@@ -209,6 +218,14 @@ def test_part_of_the_graph_runs_as_if_it_were_the_root(journal: Journal) -> None
     assert journal.run(root, node=root) == ['a', 'c', 'b', 'd', 'root']
 
 
+def test_part_of_the_graph_has_the_tries_and_delays_of_its_own_jobs(journal: Journal) -> None:
+    other = journal.job('other', failures=9, TRIES=4, RETRY_DELAY=7)
+    wanted = journal.job('wanted', failures=9, TRIES=2, RETRY_DELAY=5)
+    root = journal.job('root', other, wanted, TRIES=6, RETRY_DELAY=8)
+    assert journal.run(root, node='wanted') == ['wanted', 'wanted']
+    assert journal.clock.sleeps == [5]
+
+
 @pytest.mark.parametrize('node', ['Nobody', Job, 7, [], DummyJob])
 def test_node_that_is_not_in_the_graph_is_refused(journal: Journal, node: Any) -> None:
     with pytest.raises(RuntimeError, match='is not in the graph that was configured'):
@@ -280,62 +297,193 @@ def test_run_after_an_interrupted_one_works(journal: Journal) -> None:
     assert journal.dojob.success()
 
 
-ENGINE = ('_loop', 'attempt', '_act', 'phase', 'next', 'succeeded', 'failed', '_owe', 'push')
+# Where no Ctrl-C is pressed: before anything was begun and after all was done.
+CALM = {'configure', '__enter__', '__exit__', 'cleanup'}
+# Short moments that are not guarded against it, as functions or as a function and its caller.
+BARE = {'_working', 'below', ('insist', '_working'), ('__init__', 'current')}
+PACKAGE = str(Path(sys.modules['dojobber'].__file__ or '').parent)
 
 
-def press_ctrl_c(position: int, events: list[str]) -> Any:
-    """Return a trace function that raises at so many lines into the functions of the engine."""
-    package = str(Path(sys.modules['dojobber'].__file__ or '').parent)
+def functions(frame: Any) -> list[str]:
+    """Return the names of the functions of the package that are under way, the innermost first."""
+    names = []
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
+def is_calm(frame: Any) -> bool:
+    names = functions(frame)
+    calls = list(zip(names, [*names[1:], '']))
+    # Python does not raise what a __del__ raises.
+    in_del = any(name == '_close' and caller != 'release' for name, caller in calls)
+    return in_del or not (CALM | BARE).isdisjoint({names[0], calls[0]})
+
+
+def press_ctrl_c(position: int, press: Callable[[str], None]) -> Any:
+    """Return a trace function that presses at so many lines into the functions of the package."""
     lines = itertools.count()
 
-    def trace(frame: Any, event: str, _: Any) -> Any:
-        code = frame.f_code
-        if not code.co_filename.startswith(package) or code.co_name not in ENGINE:
-            return None
-        if event == 'line' and next(lines) == position:
-            events.append(f'Ctrl-C in {code.co_name}, line {frame.f_lineno}')
-            raise KeyboardInterrupt
-        return trace
+    def enter(frame: Any, event: str, _: Any) -> Any:
+        return walk if frame.f_code.co_filename.startswith(PACKAGE) and not is_calm(frame) else None
 
-    return trace
+    def walk(frame: Any, event: str, _: Any) -> Any:
+        if event == 'line':
+            code, line = frame.f_code, frame.f_lineno
+            text = linecache.getline(code.co_filename, line).strip()
+            # Nothing is done in a line with `try:`, so that no signal is looked for.
+            if text != 'try:' and next(lines) == position:
+                press(f'{code.co_name}, line {line}: {text}')
+        return walk
 
-
-def run_until_ctrl_c(position: int) -> list[str]:
-    """Run two Jobs, press Ctrl-C at a line, and return what happened."""
-    events: list[str] = []
-
-    class First(RunonlyJob):
-        def Run(self) -> None:
-            events.append('run')
-
-        def Cleanup(self) -> None:
-            events.append('cleanup')
-
-    class Second(DummyJob):
-        DEPS = (First,)
-
-    dojob = DoJobber()
-    dojob.configure(Second)
-    before = sys.gettrace()
-    sys.settrace(press_ctrl_c(position, events))
-    try:
-        dojob.checknrun()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(before)
-    assert set(dojob.nodestatus) == {'First', 'Second'}, events
-    dojob.cleanup()  # it may have hit the Cleanup, which is due then
-    return events
+    return enter
 
 
-def test_interrupt_at_any_line_keeps_statuses_complete_and_loses_no_cleanup() -> None:
+class Interrupted:
+    """Some Jobs that run until Ctrl-C, and what they did.
+
+    One or two of them Run, one passes, one fails, and the root is blocked. Each leaves the
+    directory. If stuck, the first Cleanup that is called fails.
+    """
+
+    def __init__(self, running: int, stuck: bool, **options: Any) -> None:
+        self.events: list[tuple[str, Job | None]] = []
+        self.pressed: list[str] = []
+        self.stuck = stuck
+        scene = self
+
+        class First(RunonlyJob):
+            def Run(self) -> None:
+                scene.note('run', self)
+
+            def Cleanup(self) -> None:
+                scene.stuck, is_stuck = False, scene.stuck
+                if is_stuck:
+                    raise ValueError
+                scene.note('cleanup', self)
+
+        class Second(First):
+            DEPS = (First,)
+
+        class Passes(DummyJob):
+            DEPS = (First, Second)[running - 1 : running]
+
+            def Check(self) -> None:
+                scene.note('pass')
+
+        class Fails(Job):
+            DEPS = (Passes,)
+            TRIES = 1
+
+            def Check(self) -> None:
+                scene.note('fail')
+                raise ValueError
+
+        class Root(DummyJob):
+            DEPS = (Fails,)
+
+        self.dojob = DoJobber()
+        self.dojob.configure(Root, **options)
+
+    def note(self, hook: str, job: Job | None = None) -> None:
+        self.events.append((hook, job))
+        os.chdir('/')
+
+    def press(self, where: str) -> None:
+        self.pressed.append(where)
+        self.events.append(('Ctrl-C', None))
+        raise KeyboardInterrupt
+
+    def hooks_before_and_after(self) -> tuple[list[str], list[str]]:
+        """Return the hooks that were called before Ctrl-C and after it."""
+        hooks = [hook for hook, _ in self.events]
+        index = hooks.index('Ctrl-C') if 'Ctrl-C' in hooks else len(hooks)
+        return hooks[:index], hooks[index + 1 :]
+
+    def noted(self, hook: str) -> list[Job | None]:
+        return [job for name, job in self.events if name == hook]
+
+    def run(self, position: int, block: bool) -> None:
+        """Press Ctrl-C so many lines into the run, if it has as many."""
+        before = sys.gettrace()
+        sys.settrace(press_ctrl_c(position, self.press))
+        try:
+            with self.dojob if block else contextlib.nullcontext():
+                self.dojob.checknrun()
+        except KeyboardInterrupt:
+            self.pressed.append('was raised')
+        except ValueError:
+            pass
+        finally:
+            sys.settrace(before)
+
+
+@pytest.mark.parametrize(
+    ('running', 'block', 'stuck', 'debug'),
+    [
+        (1, False, False, True),
+        (2, False, False, False),
+        (2, True, False, False),
+        (2, False, True, False),
+    ],
+    ids=['one', 'two', 'with', 'stuck'],
+)
+def test_interrupt_at_any_line_loses_and_repeats_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    running: int,
+    block: bool,
+    stuck: bool,
+    debug: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'stderr', io.StringIO())
     for position in itertools.count():
-        events = run_until_ctrl_c(position)
-        assert 'cleanup' in events or 'run' not in events, events
-        if events == ['run', 'cleanup']:
+        scene = Interrupted(running, stuck, debug=debug)
+        scene.run(position, block)
+        if not scene.pressed:
             break
-    assert position > 50
+        where, statuses = scene.pressed, scene.dojob.nodestatus
+        before, after = scene.hooks_before_and_after()
+        assert not before or set(after) <= {'cleanup'}, where
+        assert where[1:] == ['was raised'], where
+        assert os.getcwd() == str(tmp_path), where
+        assert len(statuses) == running + 3 or statuses == {} and not before + after, where
+        scene.stuck = False
+        scene.dojob.cleanup()  # it may have hit a Cleanup, which is due then
+        assert os.getcwd() == str(tmp_path), where
+        # One whose Run was about to be called may have had its Cleanup too.
+        cleaned = scene.noted('cleanup')
+        assert len(cleaned) == len(set(cleaned)), where
+        runs = scene.noted('run')
+        assert [job for job in cleaned if job in runs] == runs[::-1], where
+        scene.events.clear()
+        scene.dojob.checknrun()
+        hooks = ['run'] * running + ['pass', 'fail', 'fail'] + ['cleanup'] * running
+        assert scene.hooks_before_and_after() == (hooks, []), where
+        assert list(scene.dojob.nodestatus.values()) == [True] * (running + 1) + [False, None]
+        os.chdir(tmp_path)
+    assert position > 250
+
+
+class Touchy(io.StringIO):
+    """A stderr during whose lines Ctrl-C is pressed."""
+
+    def write(self, text: str) -> int:
+        raise KeyboardInterrupt(text)
+
+
+@pytest.mark.parametrize('failures', [0, 9])
+def test_interrupt_in_the_line_about_a_check_ends_the_run(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    first = journal.job('first', failures=failures)
+    monkeypatch.setattr(sys, 'stderr', Touchy())
+    with pytest.raises(KeyboardInterrupt, match=r'^first\.check: '):
+        journal.run(journal.job('second', first), verbose=True)
+    assert journal.events == ['first']
+    assert journal.dojob.nodestatus == {'first': False, 'second': None}
 
 
 def test_every_phase_starts_in_the_directory_of_the_run(
@@ -370,6 +518,39 @@ def test_every_phase_starts_in_the_directory_of_the_run(
     assert os.getcwd() == str(tmp_path)
 
 
+class Leaves(DummyJob):
+    """End in another directory."""
+
+    def Check(self) -> None:
+        os.chdir('/')
+
+
+@pytest.mark.parametrize('where', ['__init__', '__new__', '__call__'])
+def test_code_that_makes_an_object_sees_the_directory_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    seen = []
+    monkeypatch.chdir(tmp_path)
+
+    def look(original: Any) -> Any:
+        def looking(self: Any) -> Any:
+            seen.append(os.getcwd())
+            return original(self)
+
+        return looking
+
+    if where == '__call__':
+        meta = type('Meta', (type,), {where: look(type.__call__)})
+        made = meta('Made', (DummyJob,), {'DEPS': (Leaves,)})
+    else:
+        made = DummyJob.clone('Made', DEPS=(Leaves,), **{where: look(getattr(object, where))})
+    dojob = DoJobber()
+    dojob.configure(made)
+    dojob.checknrun()
+    assert dojob.success()
+    assert seen == [str(tmp_path)]
+
+
 def test_deleted_directory_costs_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / 'here'
     here.mkdir()
@@ -390,7 +571,9 @@ def test_deleted_directory_costs_no_job(tmp_path: Path, monkeypatch: pytest.Monk
     os.chdir('/')
 
 
-def test_no_way_back_at_the_end_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def burning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Job]:
+    """Make a Job after whose Run there is no way back to the directory."""
     here = tmp_path / 'here'
     here.mkdir()
     monkeypatch.chdir(here)
@@ -408,12 +591,34 @@ def test_no_way_back_at_the_end_is_raised(tmp_path: Path, monkeypatch: pytest.Mo
             os.chdir('/')
             here.rmdir()
 
+    return Burns
+
+
+def test_no_way_back_at_the_end_is_raised(burning: type[Job]) -> None:
     dojob = DoJobber()
-    dojob.configure(Burns, default_tries=1)
+    dojob.configure(burning, default_tries=1)
     with pytest.raises(FileNotFoundError):
         dojob.checknrun()
     assert dojob.nodestatus == {'Burns': False}
     assert isinstance(dojob.nodeexceptions['Burns'], FileNotFoundError)
+    dojob.configure(DummyJob)
+    dojob.checknrun()
+    assert dojob.success()
+
+
+def test_interrupt_of_a_run_is_raised_before_that_there_is_no_way_back(
+    burning: type[Job],
+) -> None:
+    class Interrupted(burning):  # type: ignore[misc, valid-type]
+        def Run(self) -> None:
+            super().Run()
+            raise KeyboardInterrupt
+
+    dojob = DoJobber()
+    dojob.configure(Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'Interrupted': False}
 
 
 def test_nothing_stays_open_after_a_run() -> None:
@@ -440,6 +645,39 @@ def test_job_may_run_a_dojobber_of_its_own() -> None:
     dojob.configure(Outer)
     dojob.checknrun()
     assert dojob.noderesults == {'Outer': True}
+
+
+@pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
+def test_configure_during_a_run_is_refused_and_changes_nothing(hook: str) -> None:
+    errors = []
+
+    class Other(DummyJob):
+        pass
+
+    class Configures(RunonlyJob):
+        DEPS = (Other,)
+
+        def Run(self) -> None:
+            pass
+
+        def Cleanup(self) -> None:
+            pass
+
+    def configure(self: Job) -> None:
+        try:
+            dojob.configure(DummyJob)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    setattr(Configures, hook, configure)
+    dojob = DoJobber()
+    dojob.configure(Configures)
+    dojob.checknrun()
+    assert errors == ['configure() was called while this DoJobber is running']
+    assert dojob.graph.nodes() == ['Other', 'Configures']
+    assert dojob.nodestatus == {'Other': True, 'Configures': True}
+    dojob.configure(DummyJob)
+    assert dojob.nodestatus == {}
 
 
 def test_results_are_filled_as_the_run_goes() -> None:
