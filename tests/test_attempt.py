@@ -255,6 +255,45 @@ def test_phase_fails_where_there_is_no_way_home(
     assert os.waitpid(code, 0)[1] == 0
 
 
+class Bare:
+    """Have no place for attributes but the storages."""
+
+    __slots__ = ('storage', 'global_storage')
+
+    def Check(self) -> None:
+        if not self.storage:
+            raise ValueError
+
+    def Run(self) -> None:
+        self.storage['done'] = True
+
+    def Cleanup(self) -> None:
+        self.global_storage['cleaned'] = True
+
+
+class Naked(Bare):
+    """Have no place even for these."""
+
+    __slots__ = ('storage',)
+    global_storage = property()
+
+
+@pytest.mark.parametrize(('made', 'works'), [(Bare, True), (Naked, False)])
+def test_object_without_a_dict_costs_no_other_job(made: type, works: bool) -> None:
+    class Odd(DummyJob):
+        def __new__(cls) -> Any:
+            return made()
+
+    class Other(DummyJob):
+        pass
+
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('Root', DEPS=(Odd, Other)), default_tries=1)
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Odd': works, 'Other': True, 'Root': works or None}
+    assert dojob.global_storage == ({'cleaned': True} if works else {})
+
+
 def lost(job: type[Job], **options: Any) -> list[bool]:
     """Run a Job and tell of each object made of it whether it is gone at once, without the gc."""
     made: list[Callable[[], Any]] = []
@@ -262,7 +301,7 @@ def lost(job: type[Job], **options: Any) -> list[bool]:
         job.__name__, (job,), {'__init__': lambda self: made.append(weakref.ref(self))}
     )
     dojob = DoJobber()
-    dojob.configure(recording, default_tries=1, **options)
+    dojob.configure(recording, **{'default_tries': 1, 'default_retry_delay': 0, **options})
     gc.collect()
     gc.disable()
     try:
@@ -296,6 +335,20 @@ def test_objects_are_released_after_their_cleanup() -> None:
 
     assert lost(Cleaned) == [True]
     assert lost(Cleaned, cleanup=False) == [False]
+
+
+def test_objects_of_failed_tries_are_released_after_their_cleanup() -> None:
+    class Fails(RunonlyJob):
+        def Run(self) -> None:
+            self.global_storage['runs'] = self.global_storage.get('runs', 0) + 1
+            if self.global_storage['runs'] == 1:
+                raise LookupError
+
+        def Cleanup(self) -> None:
+            pass
+
+    assert lost(Fails, default_tries=2) == [True, True]
+    assert lost(Fails, default_tries=2, cleanup=False) == [False, False]
 
 
 def test_run_over_many_changes_leaves_no_garbage() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._workdir import Workdir
 
 
@@ -17,6 +20,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir()
     monkeypatch.chdir(place)
     return place
+
+
+def refuse(*_: object) -> int:
+    raise PermissionError
 
 
 def open_files() -> int:
@@ -77,9 +84,6 @@ def test_go_without_any_way_back_raises_os_error(here: Path) -> None:
 def test_directory_that_can_not_be_opened_is_found_by_its_path(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> int:
-        raise PermissionError
-
     with monkeypatch.context() as patch:
         patch.setattr(os, 'open', refuse)
         workdir = Workdir()
@@ -87,6 +91,119 @@ def test_directory_that_can_not_be_opened_is_found_by_its_path(
     workdir.go()
     assert Path.cwd() == here
     workdir.release()
+
+
+def test_limit_of_few_open_files_costs_no_directory(here: Path) -> None:
+    before = open_files()
+    _, most = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, most))
+    try:
+        workdir = Workdir()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    os.chdir('/')
+    here.rename(here.with_name('there'))
+    workdir.go()
+    assert Path.cwd() == here.with_name('there')
+    workdir.release()
+    assert open_files() == before
+
+
+def test_go_in_a_directory_that_may_not_be_entered_works_until_it_is_left(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = os.open('/', os.O_RDONLY)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'open', refuse)
+        patch.setattr(os, 'chdir', refuse)
+        workdir = Workdir()
+        workdir.go()
+        assert Path.cwd() == here
+        os.fchdir(away)
+        with pytest.raises(PermissionError):
+            workdir.go()
+    os.close(away)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason='only root can become another user and come back')
+def test_directory_that_the_user_may_not_enter_costs_no_job_that_stays(here: Path) -> None:
+    class Stays(RunonlyJob):
+        def Run(self) -> str:
+            return os.getcwd()
+
+    class Leaves(RunonlyJob):
+        def Run(self) -> None:
+            os.chdir('/')
+
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('Root', DEPS=(Stays, Leaves)), default_tries=1)
+    here.chmod(0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(PermissionError):
+            dojob.checknrun()
+    finally:
+        os.seteuid(0)
+    assert dojob.noderesults == {'Stays': str(here)}
+    assert isinstance(dojob.nodeexceptions['Leaves'], PermissionError)
+
+
+def in_a_process_of_its_own(check: Callable[[], None]) -> None:
+    """Do what would harm this process."""
+    process = os.fork()
+    if not process:
+        try:
+            check()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
+
+
+def test_file_that_took_the_number_of_the_descriptor_is_not_entered(here: Path) -> None:
+    seen = []
+
+    class Reuses(Job):
+        def Check(self) -> None:
+            seen.append(os.getcwd())
+            if self._check_phase == 'check':
+                raise ValueError
+
+        def Run(self) -> None:
+            os.closerange(3, 256)
+            for _ in range(20):
+                os.open('/', os.O_RDONLY)
+            os.chdir('/')
+
+        def Cleanup(self) -> None:
+            seen.append(os.getcwd())
+            os.chdir('/')
+
+    def check() -> None:
+        dojob = DoJobber()
+        dojob.configure(Reuses)
+        dojob.checknrun()
+        assert dojob.success()
+        assert [*seen, os.getcwd()] == [str(here)] * 4
+
+    in_a_process_of_its_own(check)
+
+
+def test_current_is_the_known_one_in_its_directory_alone(here: Path) -> None:
+    known = Workdir()
+    assert Workdir.current(known) is known
+    os.chdir('/')
+    assert Workdir.current(known) is not known
+    assert Workdir.current(None) is not known
+
+
+def test_current_counts_one_user_more_of_the_known_one(here: Path) -> None:
+    before = open_files()
+    known = Workdir()
+    Workdir.current(known).release()
+    assert open_files() == before + 1
+    known.release()
+    assert open_files() == before
 
 
 def test_last_release_closes_the_directory(here: Path) -> None:
