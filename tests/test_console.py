@@ -156,38 +156,48 @@ def test_interrupted_phase_has_no_line(capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr().err == 'Stopped.check: fail\n'
 
 
-class Unprintable(Exception):
-    """Refuse to be shown."""
+def hostile(refusal: type[BaseException], *places: str) -> Exception:
+    """Make an exception of the class Hostile that raises another from these attributes."""
 
-    def __str__(self) -> str:
-        raise RuntimeError('no words')
+    def refuse(self: Any) -> Any:
+        raise refusal
 
-
-def test_message_that_can_not_be_made_costs_no_job(capfd: pytest.CaptureFixture[str]) -> None:
-    class Mute(Job):
-        TRIES = 1
-
-        def Check(self) -> None:
-            raise Unprintable
-
-    assert isinstance(run(Mute, verbose=True).nodeexceptions['Mute'], Unprintable)
-    assert 'Mute.recheck: fail "<unprintable Unprintable object>"' in capfd.readouterr().err
+    attributes = {name: refuse if name == '__str__' else property(refuse) for name in places}
+    error: Exception = type('Hostile', (Exception,), attributes)('hello')
+    return error
 
 
-def test_trace_that_can_not_be_made_costs_no_job(capfd: pytest.CaptureFixture[str]) -> None:
-    class Hostile(Exception):
-        @property
-        def __cause__(self) -> BaseException:  # type: ignore[override]
-            raise ValueError
+def raising(error: Exception) -> type[Job]:
+    """Make a Job that fails with an exception."""
 
     class Mute(Job):
         TRIES = 1
 
         def Check(self) -> None:
-            raise Hostile('hello')
+            raise error
 
-    assert run(Mute, debug=True).nodestatus == {'Mute': False}
-    assert '  Hostile: hello\n' in capfd.readouterr().err
+    return Mute
+
+
+refusals = pytest.mark.parametrize('refusal', [ValueError, SystemExit])
+
+
+@refusals
+def test_message_that_can_not_be_made_costs_no_job(
+    capfd: pytest.CaptureFixture[str], refusal: type[BaseException]
+) -> None:
+    error = hostile(refusal, '__str__')
+    assert run(raising(error), verbose=True).nodeexceptions == {'Mute': error}
+    assert 'Mute.recheck: fail "<unprintable Hostile object>"' in capfd.readouterr().err
+
+
+@refusals
+def test_trace_that_can_not_be_made_costs_no_job(
+    capfd: pytest.CaptureFixture[str], refusal: type[BaseException]
+) -> None:
+    error = hostile(refusal, '__cause__')
+    assert run(raising(error), debug=True).nodeexceptions == {'Mute': error}
+    assert '  Error was:\n  Hostile: hello\n' in capfd.readouterr().err
 
 
 class Closed(io.StringIO):
@@ -280,6 +290,33 @@ def test_log_shows_critical_errors_only_unless_told_otherwise(
     dojob.checknrun()
     err = capsys.readouterr().err
     assert err.startswith('DoJobber ERROR              : Unmade can not be made\nTraceback')
+
+
+def test_log_of_errors_says_nothing_of_a_failing_check(capsys: pytest.CaptureFixture[str]) -> None:
+    dojob = DoJobber(logging.ERROR)
+    dojob.configure(Fails)
+    dojob.checknrun()
+    assert capsys.readouterr().err == ''
+
+
+def test_log_of_a_hostile_exception_still_names_its_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unmade(DummyJob):
+        TRIES = 1
+
+        def __init__(self) -> None:
+            raise hostile(ValueError, '__str__', '__cause__')
+
+    # The handlers of pytest raise what they can't format.
+    monkeypatch.setattr(logging.getLogger('DoJobber'), 'propagate', False)
+    dojob = DoJobber(logging.ERROR)
+    dojob.configure(Unmade)
+    dojob.checknrun()
+    assert capsys.readouterr().err == (
+        'DoJobber ERROR              : Unmade can not be made\n'
+        'Hostile: <unprintable Hostile object>\n'
+    )
 
 
 def test_log_level_is_that_of_the_dojobber_made_last(capsys: pytest.CaptureFixture[str]) -> None:

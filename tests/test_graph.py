@@ -6,6 +6,7 @@ import functools
 import logging
 import math
 import pickle
+import re
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -93,6 +94,26 @@ def test_deps_may_be_an_object_that_is_iterable_again() -> None:
     assert nodes(DummyJob.clone('Root', DEPS=Lazy())) == ['A', 'Root']
 
 
+def test_deps_are_read_once() -> None:
+    class Vanishing:
+        reads = 0
+
+        def __iter__(self) -> Iterator[type[Job]]:
+            self.reads += 1
+            return iter([A] if self.reads == 1 else [])
+
+    assert nodes(DummyJob.clone('Root', DEPS=Vanishing())) == ['A', 'Root']
+
+
+def no_words(self: object) -> str:
+    raise RuntimeError('no words')
+
+
+def test_deps_that_can_not_be_shown_work() -> None:
+    deps = type('Mute', (list,), {'__repr__': no_words})([A, B])
+    assert nodes(DummyJob.clone('Root', DEPS=deps)) == ['A', 'B', 'Root']
+
+
 def test_deps_added_before_configure_are_in_the_graph() -> None:
     class Group(DummyJob):
         DEPS: list[type[Job]] = []
@@ -164,6 +185,21 @@ def test_deps_that_can_not_work_are_a_type_error_that_names_job_and_value(
         configured(DummyJob.clone('Root', DEPS=deps))
 
 
+def test_value_that_can_not_be_shown_is_refused_like_any() -> None:
+    mute = type('Mute', (), {'__repr__': no_words})()
+    shown = re.escape(object.__repr__(mute))
+    with pytest.raises(NotAJobError, match=f'a Job class as its root, got {shown}$'):
+        configured(mute)
+    with pytest.raises(NotAJobError, match=f'^Root.DEPS must hold Job classes, got {shown} in it'):
+        configured(DummyJob.clone('Root', DEPS=[A, mute]))
+    with pytest.raises(ConfigurationError, match=f'^Tea.TRIES must be a number >= 1, got {shown}$'):
+        configured(DummyJob.clone('Tea', TRIES=mute))
+    with pytest.raises(ConfigurationError, match=f'^Tea.RETRY_DELAY must be .*, got {shown}$'):
+        configured(DummyJob.clone('Tea', RETRY_DELAY=mute))
+    with pytest.raises(ConfigurationError, match=f'^Tea.Run must be callable, got {shown}$'):
+        configured(DummyJob.clone('Tea', Run=mute))
+
+
 def test_deps_not_iterable_are_logged_as_critical(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotAJobError):
         configured(DummyJob.clone('Root', DEPS=7))
@@ -192,6 +228,14 @@ def test_two_jobs_of_one_name_are_refused_with_both_places() -> None:
 def test_root_with_the_name_of_another_job_is_refused() -> None:
     with pytest.raises(DuplicateNameError, match=r'dojobber.job.A \(the root\)'):
         configured(DummyJob.clone('A', DEPS=(A,)))
+
+
+@pytest.mark.parametrize('truth', [{'__len__': lambda cls: 0}, {'__bool__': no_words}])
+def test_holder_of_a_name_is_told_whatever_its_truth(truth: dict[str, Any]) -> None:
+    holder = type('Meta', (type,), truth)('Holder', (DummyJob,), {'DEPS': (A,)})
+    other = DummyJob.clone('A', __qualname__='Elsewhere.A')
+    with pytest.raises(DuplicateNameError, match=r'A \(in Holder.DEPS\) and .*in Root.DEPS'):
+        configured(DummyJob.clone('Root', DEPS=(holder, other)))
 
 
 def test_cycle_is_refused_with_its_path() -> None:
@@ -301,7 +345,16 @@ class Generates:
 
 @pytest.mark.parametrize('name', ['Check', 'Run', 'Cleanup'])
 @pytest.mark.parametrize(
-    'hook', [wait, count, stream, functools.partial(count, 1), staticmethod(wait), Generates()]
+    'hook',
+    [
+        wait,
+        count,
+        stream,
+        functools.partial(count, 1),
+        staticmethod(wait),
+        Generates(),
+        functools.partial(Generates()),
+    ],
 )
 def test_hook_that_would_execute_nothing_is_refused(name: str, hook: Any) -> None:
     with pytest.raises(ConfigurationError, match=f'^Tea.{name} must do its work when called, got '):
@@ -319,6 +372,15 @@ def test_job_without_check_is_refused() -> None:
         configured(Job.clone('Unchecked'))
     with pytest.raises(ConfigurationError, match='^Unchecked has no Check'):
         configured(DummyJob.clone('Unchecked', Check=None))
+
+
+def test_job_whose_only_check_is_set_by_init_is_refused() -> None:
+    class Unchecked(Job):
+        def __init__(self) -> None:
+            self.Check = lambda: None
+
+    with pytest.raises(ConfigurationError, match='^Unchecked has no Check'):
+        configured(Unchecked)
 
 
 def test_refused_configure_leaves_no_graph() -> None:

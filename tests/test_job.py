@@ -300,6 +300,23 @@ def test_unstable_attributes_tell_how_the_try_goes() -> None:
     assert seen == [*once, *once, after, after]
 
 
+def test_cleanup_after_a_passing_recheck_knows_what_it_returned() -> None:
+    seen = []
+
+    class Curious(Job):
+        def Check(self) -> str:
+            return f'{self._check_phase} after {self.storage["run"]}'
+
+        def Run(self) -> None:
+            self.storage['run'] = 'run'
+
+        def Cleanup(self) -> None:
+            seen.append((self._check_phase, self._recheck_results, self._recheck_exception))
+
+    assert run(Curious).success()
+    assert seen == [('recheck', 'recheck after run', None)]
+
+
 def test_storage_is_fresh_for_each_try_and_shared_within_it() -> None:
     seen = []
 

@@ -91,13 +91,27 @@ def test_write_graph_after_a_run_colours_jobs_by_what_happened(programs: Path) -
         ('two\nlines', r'two\nlines'),
         ('Füße 映画 🎬', 'Füße 映画 🎬'),
         ('&amp;', '&amp;amp;'),
+        ('ideographic\u3000space', 'ideographic\u3000space'),
+        ('no-break\u00a0space', 'no-break\u00a0space'),
+        ('👩\u200d🚀', '👩\u200d🚀'),
         ('bell\x07', r'bell\\x07'),
+        ('escape\x1b', r'escape\\x1b'),
+        ('next line\x85', r'next line\\x85'),
     ],
 )
 def test_write_graph_spells_odd_names_as_they_are(programs: Path, name: str, label: str) -> None:
     dojob = DoJobber()
     dojob.configure(DummyJob.clone(name))
     assert f'label="{label}"' in dot_text(dojob, programs)
+
+
+def test_dot_is_told_the_format(programs: Path, tmp_path: Path) -> None:
+    install(programs, 'dot', f'echo "$@" >>{tmp_path}/told; /bin/cat >/dev/null')
+    install(programs, 'display', '/bin/cat >/dev/null')
+    one_job().write_graph(io.BytesIO())
+    one_job().write_graph(io.BytesIO(), 'svg')
+    one_job().display_graph()
+    assert (tmp_path / 'told').read_text() == '-Tpng\n-Tsvg\n-Tpng\n'
 
 
 @needs_dot
@@ -145,6 +159,22 @@ def test_write_graph_with_a_failing_dot_says_what_it_said(programs: Path) -> Non
     install(programs, 'dot', 'echo too tired >&2; exit 3')
     with pytest.raises(RuntimeError, match="'dot' .* failed with status 3: too tired"):
         one_job().write_graph(io.BytesIO())
+
+
+def test_write_graph_with_a_failing_dot_that_says_no_utf8_raises_all_the_same(
+    programs: Path,
+) -> None:
+    install(programs, 'dot', r"printf 'caf\351' >&2; exit 3")
+    with pytest.raises(RuntimeError, match="'dot' .* failed with status 3: caf\ufffd$"):
+        one_job().write_graph(io.BytesIO())
+
+
+def test_write_graph_with_a_format_that_no_program_can_be_told_says_so(programs: Path) -> None:
+    install(programs, 'dot', 'exec /bin/cat')
+    out = io.BytesIO()
+    with pytest.raises(RuntimeError, match="'dot' can not be started: embedded null byte"):
+        one_job().write_graph(out, 'p\0ng')
+    assert out.getvalue() == b''
 
 
 def test_write_graph_with_a_dot_that_can_not_be_started_says_so(programs: Path) -> None:
