@@ -259,6 +259,8 @@ class Bare:
     """Have no place for attributes but the storages."""
 
     __slots__ = ('storage', 'global_storage')
+    storage: dict[str, Any]
+    global_storage: dict[str, Any]
 
     def Check(self) -> None:
         if not self.storage:
@@ -274,7 +276,7 @@ class Bare:
 class Naked(Bare):
     """Have no place even for these."""
 
-    __slots__ = ('storage',)
+    __slots__ = ()
     global_storage = property()
 
 

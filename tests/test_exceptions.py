@@ -28,7 +28,7 @@ class Hidden(Exception):
     """Have no traceback to show."""
 
     @property
-    def __traceback__(self) -> Any:  # type: ignore[override]
+    def __traceback__(self) -> Any:
         raise TypeError
 
     @__traceback__.setter
