@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from inspect import getmembers, isclass
+from inspect import getmembers, getsource, isclass
 
 import pytest
 
-from tests import model
-from tests.model import (
-    JobPlan,
-    Options,
-    Outcome,
-    Phase,
-    Plan,
-    Run,
-    Stage,
-    Try,
-    predict,
-    random_plan,
-)
+from tests import model, plans
+from tests.model import predict
+from tests.plans import JobPlan, Options, Outcome, Phase, Plan, Run, Try, random_plan
+from tests.stage import Stage
 
 SEEDS = 4000
 CHUNK = 250
@@ -204,7 +196,7 @@ def test_random_plans_have_one_to_twelve_jobs() -> None:
 
 
 def test_plan_as_it_is_shown_can_be_pasted() -> None:
-    names = {**dict(getmembers(model, isclass)), 'inf': math.inf}
+    names = {**dict(getmembers(plans, isclass)), 'inf': math.inf}
     for seed in range(100):
         plan = random_plan(seed)
         assert eval(explain(seed, plan, [], []).partition(': ')[2], names) == plan
@@ -220,6 +212,12 @@ def test_difference_is_shown_with_seed_and_plan() -> None:
         '    model:   []',
         '    library: [2]',
     ]
+
+
+def test_model_and_plans_know_nothing_of_the_library() -> None:
+    for module in (model, plans):
+        used = re.findall(r'^(?:from|import) (\S+)', getsource(module), re.MULTILINE)
+        assert not {'dojobber', 'tests.fakes', 'tests.stage'}.intersection(used)
 
 
 # The model by itself, against examples with their results written out.

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 Prepare = Callable[[], Callable[[], object]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How much is measured."""
 

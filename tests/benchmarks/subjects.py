@@ -55,7 +55,7 @@ def tree(size: int) -> Deps:
 SHAPES = {shape.__name__: shape for shape in (chain, wide, layered, ladder, tree)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """What the Jobs of a graph do."""
 
@@ -84,14 +84,14 @@ KWARGS = {'guests': 4, 'movie': 'Zardoz'}
 
 
 class Passing(Job):
-    """Passes at once."""
+    """Pass at once."""
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
         pass
 
 
 class Failing(Job):
-    """Fails until Run has been called often enough."""
+    """Fail until Run has been called often enough."""
 
     number: int
     #: How often the Run of each Job of the graph must still be called.
