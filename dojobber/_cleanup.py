@@ -93,8 +93,9 @@ class _Unwinding:
             debt.tell(debt.node, 'cleanup', None)
             began = debt.clock()
             debt.workdir.go()
+            hook = debt.job.Cleanup  # type: ignore[attr-defined]
             # In one line, so that no Ctrl-C can come between.
-            result, _ = debt.job.Cleanup(), self._due.pop()  # type: ignore[attr-defined]
+            result, _ = None if hook is None else hook(), self._due.pop()
         except BaseException as caught:
             error = without_own_frame(caught)
             self._held_back.below(debt)
@@ -129,9 +130,12 @@ class _HeldBack:
         """Add the Job of a try and all that it depends on."""
         seen = self._seen.setdefault(debt.graph, set())
         reached = [debt.node]
+        found: set[int] = set()
         while reached:
             node = reached.pop()
-            if node not in seen:
-                seen.add(node)
-                self._jobs.add(debt.graph.jobs[node])
+            if node not in seen and node not in found:
+                found.add(node)
                 reached += debt.graph.dependencies[node]
+        # All at once, or nothing: Ctrl-C may come at any moment.
+        self._jobs |= {debt.graph.jobs[node] for node in found}
+        seen |= found

@@ -66,7 +66,7 @@ class Graph:
         try:
             root = (self.names if isinstance(node, str) else self.jobs).index(node)  # type: ignore[arg-type]
         except ValueError:
-            raise RuntimeError(f'{node!r} is not in the graph that was configured') from None
+            raise RuntimeError(f'{_shown(node)} is not in the graph that was configured') from None
         if root == len(self.jobs) - 1:
             return self
         order = post_order(root, self.dependencies.__getitem__)
@@ -189,7 +189,11 @@ def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
     try:
         entries = iter(deps)
     except TypeError:
-        _LOG.critical('DEPS for %s is not iterable; is "%s"', job.__name__, deps)
+        try:
+            text = str(deps)
+        except (Exception, SystemExit):
+            text = _shown(deps)
+        _LOG.critical('DEPS for %s is not iterable; is "%s"', job.__name__, text)
     else:
         if entries is deps:
             fix = '; it can be read only once: write a tuple or a list'
@@ -231,7 +235,7 @@ def _check_hooks(job: type[Job]) -> None:
             raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {_shown(hook)}')
         if _is_lazy(hook):
             raise ConfigurationError(
-                f'{job.__name__}.{name} must do its work when called, got {hook!r},'
+                f'{job.__name__}.{name} must do its work when called, got {_shown(hook)},'
                 f' an async or generator function'
             )
 
@@ -276,7 +280,7 @@ def _shown(value: object) -> str:
     """Return the repr of a value that is refused, whatever its own code does."""
     try:
         return repr(value)
-    except Exception:
+    except (Exception, SystemExit):
         return object.__repr__(value)
 
 

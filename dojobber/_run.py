@@ -125,7 +125,8 @@ class Run:
         Args:
             errors: gets what ended the run before that, such as a KeyboardInterrupt.
         """
-        if not self._begun:
+        # An error before the start is Ctrl-C: then nothing is started.
+        if not self._begun and not errors:
             self._begun = True
             errors += self._loop()
 

@@ -43,10 +43,13 @@ class Workdir:
         Args:
             known: is returned if it is the same, so that few descriptors are open; or None.
         """
+        # Asked before another is opened, which may get the number that a Job has closed.
+        is_open = known is not None and known._is_open()
         workdir = cls()
-        if known is None or not known._is_open() or known._identity != workdir._identity:
+        if known is None or not is_open or known._identity != workdir._identity:
             return workdir
         known.share()
+        workdir.release()
         return known
 
     def go(self) -> None:
@@ -87,7 +90,8 @@ class Workdir:
 
     def _is_open(self) -> bool:
         # A Job that closed the descriptor may have another file by its number now.
-        return self._identity is not None and _identity(self._descriptor) == self._identity
+        known = getattr(self, '_identity', None)  # Ctrl-C may have hit the constructor
+        return known is not None and _identity(self._descriptor) == known
 
 
 def _moved_up(descriptor: int) -> int:

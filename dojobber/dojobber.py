@@ -182,19 +182,26 @@ class DoJobber:
         """Refuse a second call meanwhile, and come back to the directory of the caller."""
         token = object()
         errors: list[BaseException] = []
+        place: list[Workdir] = []
         try:
             # Not a lock: Ctrl-C could come between taking one and knowing that it is ours.
             if self._busy.setdefault('token', token) is not token:
                 raise _running(method)
-            workdir = Workdir.current(self._stack.workdir)
-            try:
-                yield workdir, errors
-            finally:
-                insist(errors, lambda _: workdir.go())
-                workdir.release()
+            place.append(Workdir.current(self._stack.workdir))
+            yield place[0], errors
         finally:
-            if self._busy.get('token') is token:
-                self._busy.clear()
+            # Twice, so that Ctrl-C in the one leaves the other.
+            try:
+                self._leave(token, place, errors)
+            finally:
+                self._leave(token, place, errors)
+
+    def _leave(self, token: object, place: list[Workdir], errors: list[BaseException]) -> None:
+        if place:
+            insist(errors, lambda _: place[0].go())
+            place.pop().release()
+        if self._busy.get('token') is token:
+            self._busy.clear()
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""

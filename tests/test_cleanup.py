@@ -580,3 +580,17 @@ def test_unwinding_is_linear_when_every_cleanup_fails() -> None:
         world.dojob.cleanup()
     assert world.taken() == [f'j{count - 1}']
     assert len(looks) == count
+
+
+def test_cleanup_that_run_takes_away_is_done_with() -> None:
+    class Changes(RunonlyJob):
+        def Run(self) -> None:
+            self.Cleanup = None
+
+        def Cleanup(self) -> None:
+            raise AssertionError('called')
+
+    dojob = DoJobber()
+    dojob.configure(Changes)
+    dojob.checknrun()
+    assert dojob.success()
