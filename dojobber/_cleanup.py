@@ -94,8 +94,10 @@ class _Unwinding:
             began = debt.clock()
             debt.workdir.go()
             hook = debt.job.Cleanup  # type: ignore[attr-defined]
+            if hook is None:  # since Run was called
+                hook = _nothing
             # In one line, so that no Ctrl-C can come between.
-            result, _ = None if hook is None else hook(), self._due.pop()
+            result, _ = hook(), self._due.pop()
         except BaseException as caught:
             error = without_own_frame(caught)
             self._held_back.below(debt)
@@ -112,6 +114,10 @@ class _Unwinding:
     def put_back(self, errors: list[BaseException]) -> None:
         while self._kept:
             self._due.append(self._kept.pop())
+
+
+def _nothing() -> None:
+    """Take the place of a Cleanup that there is not."""
 
 
 class _HeldBack:
