@@ -1,85 +1,136 @@
 """One try of one Job: init, check, run, recheck.
 
-Owns the order of the phases and which of them decides. Knows nothing of other tries or Jobs.
+Owns where the hooks are called, which of them decides, and what becomes of what they raise. Knows
+nothing of other tries or Jobs, nor of who listens.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from dojobber._exceptions import is_failure, without_own_frame
-from dojobber._phase import Context, Ended, forget_exceptions, phase
+from dojobber._exceptions import Failure, is_failure, without_own_frame
+from dojobber._workdir import Workdir
 from dojobber.job import Job
 
 # What classes have that do nothing of their own when an object is made.
 _NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
 
 
-class Attempt:
-    """How a try went whose Check did not pass at once. Nothing changes it."""
+class Ended(NamedTuple):
+    """How a phase ended."""
 
-    __slots__ = ('phase', 'exception', 'seconds', 'check_exception', 'ran', 'run_exception')
+    #: What the hook returned; None if it raised.
+    result: Any
+    #: What the hook raised; None if it returned.
+    exception: BaseException | None
+    #: How long the phase took, by the monotonic clock.
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all tries of a run have in common."""
+
+    #: What the hooks are called with.
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    #: What the Jobs of the run share.
+    global_storage: dict[Any, Any]
+    #: Whether Run is never called.
+    no_act: bool
+    #: The directory that each phase starts in.
+    workdir: Workdir
+    #: The monotonic clock, in seconds.
+    clock: Callable[[], float]
+    #: Hears that the Run of a try is about to be called; answers whether that makes a Cleanup due.
+    owe: Callable[[Any, Job], bool]
+    #: Hears that a phase of a try begins (None) and how it ended. None: nobody listens.
+    tell: Callable[[Any, str, Ended | None], None] | None
+
+
+class Attempt:
+    """How a try went. Nothing changes it."""
+
+    __slots__ = (
+        'started',
+        'seconds',
+        'phase',
+        'exception',
+        'check',
+        'ran',
+        'run',
+        'would_run',
+    )
 
     def __init__(
         self,
+        started: float,
+        seconds: tuple[float, ...],
         phase: str,
-        exception: BaseException | None,
-        seconds: dict[str, float],
-        check_exception: BaseException | None = None,
+        exception: BaseException | None = None,
+        check: Failure | None = None,
         ran: bool = False,
-        run_exception: BaseException | None = None,
+        run: Failure | None = None,
+        would_run: bool = False,
     ) -> None:
         """Make the record; not as a frozen dataclass, which would take as long as a Check."""
+        #: The instant at which it began.
+        self.started = started
+        #: How long init, check, run and recheck took, as far as it came.
+        self.seconds = seconds
         #: The phase that decided.
         self.phase = phase
         #: Why the try failed; None if it passed.
         self.exception = exception
-        #: How long each phase took, by its name.
-        self.seconds = seconds
-        #: Why the first Check failed; None if it was not reached.
-        self.check_exception = check_exception
+        #: Why the first Check failed; None if it passed or was not reached.
+        self.check = check
         #: Whether Run was called.
         self.ran = ran
         #: What Run raised; None if it returned or was not called.
-        self.run_exception = run_exception
+        self.run = run
+        #: Whether only no_act kept a Run from being called.
+        self.would_run = would_run
 
 
 def attempt(
-    node: int, job_class: type[Job], started: float, context: Context
+    token: Any, job_class: type[Job], started: float, context: Context
 ) -> tuple[Any, Attempt | None]:
     """Try a Job once. What its hooks raise comes back in the record.
 
     Args:
-        node: the position of the Job.
+        token: by which `context.owe` and `context.tell` know the try.
         job_class: the Job.
         started: the instant at which the try begins.
         context: of the run.
 
     Returns:
-        What the deciding Check returned, and None if it passed at once: nearly all tries do, and
-        a record of each would be felt.
+        What the deciding Check returned, and None if it passed at once and nobody listens: nearly
+        all tries do, and a record of each would be felt.
     """
-    # What `phase` does, twice and inlined: most tries come to nothing else, and a call is felt.
     tell, workdir = context.tell, context.workdir
-    name, began = 'init', started
+    phase, began = 'init', started
     if tell is not None:
-        tell(node, 'init', None)
+        tell(token, 'init', None)
     try:
         # Where nothing of the user's is called, nothing can see or leave the directory.
-        if (
+        makes = (
             job_class.__init__ is not _NO_INIT
             or job_class.__new__ is not _NO_NEW
             or type(job_class).__call__ is not _NO_CALL
-        ):
+        )
+        if makes:
             workdir.go()
         job: Any = job_class()
         job.storage = {}
         job.global_storage = context.global_storage
-        if tell is not None:
+        if makes or tell is not None:
             began = context.clock()
-            tell(node, 'init', Ended(None, None, began - started))
-            tell(node, 'check', None)
-        name = 'check'
+        if tell is not None:
+            tell(token, 'init', Ended(None, None, began - started))
+            tell(token, 'check', None)
+        phase = 'check'
         workdir.go()
         result, error = job.Check(*context.args, **context.kwargs), None
         if tell is None:
@@ -88,48 +139,88 @@ def attempt(
         result, error = None, without_own_frame(caught)
     ended = context.clock()
     if tell is not None:
-        tell(node, name, Ended(result, error, ended - began))
-    seconds = {'init': began - started, name: ended - began}
+        tell(token, phase, Ended(result, error, ended - began))
     try:
+        if phase == 'init':
+            return None, Attempt(started, (ended - started,), phase, error)
+        seconds = began - started, ended - began
         if error is None:
-            return result, None
-        if name == 'init':
-            return None, Attempt(name, error, seconds)
-        if context.no_act or not is_failure(error):
-            return None, Attempt(name, error, seconds, error)
-        return _act(node, job, error, ended, seconds, context)
+            return result, Attempt(started, seconds, phase)
+        if not context.no_act and is_failure(error):
+            return _act(token, job, started, seconds, error, ended, context)
+        would_run = context.no_act and has(job, 'Run')
+        check = Failure.of(error)
+        return None, Attempt(started, seconds, phase, error, check, would_run=would_run)
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
 
 
 def _act(
-    node: int,
-    job: Job,
+    token: Any,
+    job: Any,
+    started: float,
+    seconds: tuple[float, ...],
     check_error: BaseException,
     checked: float,
-    seconds: dict[str, float],
     context: Context,
 ) -> tuple[Any, Attempt]:
     """Run and recheck a Job whose Check failed."""
+    tell, workdir, clock = context.tell, context.workdir, context.clock
     # Past what the class may think of attributes that it doesn't know; the {} is for an object
     # that has no place for any.
     own = getattr(job, '__dict__', {})
     own['_check_exception'] = check_error
-    owed: list[bool] = []
-    result, run_error, ran = phase(node, 'run', checked, job, 'Run', context, owed)
-    own['_run_results'], own['_run_exception'] = result, run_error
-    seconds['run'] = ran - checked
-    name, error = 'run', run_error
-    if run_error is None or is_failure(run_error):
-        own['_check_phase'] = name = 'recheck'
-        result, error, rechecked = phase(node, 'recheck', ran, job, 'Check', context)
-        own['_recheck_results'], own['_recheck_exception'] = result, error
-        seconds['recheck'] = rechecked - ran
-    called = bool(owed)
-    # Run may have set the Cleanup just now.
-    if not (called and (owed[0] or context.owe(node, job))):
-        forget_exceptions(job)
+    called = due = False
+    if tell is not None:
+        tell(token, 'run', None)
     try:
-        return result, Attempt(name, error, seconds, check_error, called, run_error)
+        workdir.go()
+        run = job.Run
+        if run is not None:
+            due, called = context.owe(token, job), True
+        result, run_error = run(*context.args, **context.kwargs), None
+    except BaseException as caught:
+        result, run_error = None, without_own_frame(caught)
+    ran = clock()
+    if tell is not None:
+        tell(token, 'run', Ended(result, run_error, ran - checked))
+    own['_run_results'], own['_run_exception'] = result, run_error
+    seconds += (ran - checked,)
+    phase, error = 'run', run_error
+    if run_error is None or is_failure(run_error):
+        own['_check_phase'] = phase = 'recheck'
+        if tell is not None:
+            tell(token, 'recheck', None)
+        try:
+            workdir.go()
+            result, error = job.Check(*context.args, **context.kwargs), None
+        except BaseException as caught:
+            result, error = None, without_own_frame(caught)
+        ended = clock()
+        if tell is not None:
+            tell(token, 'recheck', Ended(result, error, ended - ran))
+        own['_recheck_results'], own['_recheck_exception'] = result, error
+        seconds += (ended - ran,)
+    # Run may have set the Cleanup just now.
+    if not (due or called and 'Cleanup' in own and context.owe(token, job)):
+        forget_exceptions(job)
+    check = Failure.of(check_error, keep_frames=check_error is error)
+    run_failure = None
+    if called and run_error is not None:
+        run_failure = Failure.of(run_error, keep_frames=run_error is error)
+    try:
+        return result, Attempt(started, seconds, phase, error, check, called, run_failure)
     finally:
         del error, check_error, run_error  # as above
+
+
+def forget_exceptions(job: Job) -> None:
+    """Cut the ring from an object over its exceptions and their frames back to the object."""
+    own = getattr(job, '__dict__', {})
+    own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None
+
+
+def has(job: Job, hook: str) -> bool:
+    """Tell whether a Job has a hook, without calling what code of its own may compute it."""
+    own = getattr(job, '__dict__', {})
+    return (own[hook] if hook in own else getattr(type(job), hook, None)) is not None

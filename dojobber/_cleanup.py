@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 
+from dojobber._attempt import Ended, forget_exceptions
 from dojobber._exceptions import insist, without_own_frame
 from dojobber._graph import Graph
-from dojobber._phase import Ended, forget_exceptions
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 
@@ -35,7 +35,7 @@ class Debt:
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
     #: Hears that the Cleanup begins (None) and how it ended.
-    tell: Callable[[int, str, Ended | None], None]
+    tell: Callable[[Ended | None], None]
 
 
 class CleanupStack:
@@ -90,7 +90,7 @@ class _Unwinding:
     def _call(self, errors: list[BaseException]) -> None:
         debt, result, error, began = self._due[-1], None, None, 0.0
         try:
-            debt.tell(debt.node, 'cleanup', None)
+            debt.tell(None)
             began = debt.clock()
             debt.workdir.go()
             hook = debt.job.Cleanup  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ class _Unwinding:
             forget_exceptions(debt.job)
             debt.workdir.release()
         try:
-            debt.tell(debt.node, 'cleanup', Ended(result, error, debt.clock() - began))
+            debt.tell(Ended(result, error, debt.clock() - began))
         finally:
             del error  # its traceback leads back to this frame
 

@@ -1,4 +1,4 @@
-"""Writes to stderr: the lines about phases, and the log.
+"""Writes to stderr: the lines about phases, the summary and the log.
 
 The only writer of stderr. Nothing that goes wrong here costs a Job.
 """
@@ -7,47 +7,50 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
-from dojobber._exceptions import is_failure, message, trace
-from dojobber._phase import Ended
+from dojobber._exceptions import message, trace
+from dojobber._summary import summary
+from dojobber._text import columns, wants_colours
+from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
+from dojobber.outcome import JobReport
+
+_LOG = logging.getLogger('DoJobber')
 
 
 class Console:
-    """Print a line for each phase, as far as the user asked for them."""
+    """Print a line for each phase, as far as the user asked for them: a listener."""
 
-    __slots__ = ('verbose', '_debug')
+    __slots__ = ('_verbose', '_debug')
 
     def __init__(self, verbose: bool, debug: bool) -> None:
         """Choose what to print: how each phase ended, and with debug its stack trace too."""
-        #: Whether it prints more than Cleanups that fail.
-        self.verbose = verbose or debug
+        self._verbose = verbose or debug
         self._debug = debug
 
-    def phase(self, name: str, phase: str, ended: Ended | None) -> None:
-        """Print that a phase begins (None) or how it ended.
+    def __call__(self, event: Event) -> None:
+        """Print the line of an event, if it has one."""
+        if isinstance(event, PhaseEnded):
+            self._ended(event)
+        elif isinstance(event, PhaseStarted) and event.phase == 'cleanup' and self._debug:
+            write(f'{event.name}.cleanup running\n')
 
-        Args:
-            name: of the Job.
-            phase: its name.
-            ended: how it ended.
-        """
-        if ended is None:
-            if phase == 'cleanup' and self._debug:
-                write(f'{name}.cleanup running\n')
-        elif ended.exception is not None:
-            self._failed(name, phase, ended.exception)
-        elif phase == 'cleanup':
+    def _ended(self, event: PhaseEnded) -> None:
+        if event.exception is not None:
+            self._failed(event, event.exception)
+        elif event.phase == 'cleanup':
             if self._debug:
-                write(f'{name}.cleanup: pass\n')
-        elif self.verbose and phase != 'init':
-            write(f'{name}.{phase}: pass\n')
+                write(f'{event.name}.cleanup: pass\n')
+        elif self._verbose and event.phase != 'init':
+            write(f'{event.name}.{event.phase}: pass\n')
 
-    def _failed(self, name: str, phase: str, error: BaseException) -> None:
+    def _failed(self, event: PhaseEnded, error: BaseException) -> None:
+        name, phase = event.name, event.phase
         if phase == 'cleanup':
             line = f'{name}.cleanup: fail "{message(error)}"\n'
-        elif not self.verbose or not is_failure(error):
+        elif not self._verbose or event.outcome == 'interrupt':
             return
         elif phase == 'recheck':
             line = f'{name}.recheck: fail "{message(error)}"\n'
@@ -71,15 +74,36 @@ def write(text: str) -> None:
         pass
 
 
+def print_summary(jobs: Sequence[JobReport], seconds: float | None) -> None:
+    """Write the summary of a run.
+
+    Args:
+        jobs: what became of each Job.
+        seconds: how long the run took.
+    """
+    stream = sys.stderr
+    write(summary(jobs, seconds, columns(stream), wants_colours(stream)) + '\n')
+
+
 def show_log(level: int | str) -> None:
     """Print the library's log from this level on.
 
     Args:
         level: as of the logging module.
     """
-    logger = logging.getLogger('DoJobber')
-    logger.addHandler(_HANDLER)
-    logger.setLevel(level)
+    _LOG.addHandler(_HANDLER)
+    _LOG.setLevel(level)
+
+
+def log_tries(event: Event) -> None:
+    """Log each try and its end: a listener."""
+    if isinstance(event, TryStarted):
+        _LOG.debug('Trying %s', event.name)
+    elif isinstance(event, TryEnded):
+        if event.status:
+            _LOG.debug('%s has succeeded', event.name)
+        else:
+            _LOG.debug('%s has failed in its %s', event.name, event.phase)
 
 
 class _Handler(logging.Handler):

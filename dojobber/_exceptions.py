@@ -1,17 +1,26 @@
 """What can be told of an exception, whatever its own code does.
 
-Owns which exceptions are failures, how they are spelled, and how to go on in spite of them. Knows
-nothing of Jobs.
+Owns which exceptions are failures, how they are spelled, how one is kept without the frames that it
+came through, and how to go on in spite of them. Knows nothing of Jobs.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, NamedTuple
 
-# By its descriptor: a class may be frozen, or have an attribute of its own by this name.
-_TRACEBACK: Any = vars(BaseException)['__traceback__']
+# By their descriptors: a class may be frozen, or have attributes of its own by these names.
+_traceback: Any = vars(BaseException)['__traceback__'].__get__
+_set_traceback: Any = vars(BaseException)['__traceback__'].__set__
+_cause: Any = vars(BaseException)['__cause__'].__get__
+_context: Any = vars(BaseException)['__context__'].__get__
+
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def is_failure(error: BaseException) -> bool:
@@ -21,9 +30,62 @@ def is_failure(error: BaseException) -> bool:
 
 def without_own_frame(error: BaseException) -> BaseException:
     """Take the catcher's frame off the traceback: it would keep the exception alive in a ring."""
-    found = _TRACEBACK.__get__(error)
-    _TRACEBACK.__set__(error, found and found.tb_next)
+    found = _traceback(error)
+    _set_traceback(error, found and found.tb_next)
     return error
+
+
+class Failure(NamedTuple):
+    """An exception and the user's own line that it came through."""
+
+    exception: BaseException
+    #: The file and the line; '' and 0 if no code of Python is to blame.
+    file: str
+    line: int
+
+    @classmethod
+    def of(cls, error: BaseException, keep_frames: bool = True) -> Failure:
+        """Look where an exception came from, and perhaps let go of the objects in its frames."""
+        found = _traceback(error)
+        if found is None:
+            return cls(error, '', 0)
+        if found.tb_next is not None:
+            found = _own_line(found)
+        if not keep_frames:
+            _set_traceback(error, None)
+            if _context(error) is not None or _cause(error) is not None:
+                _let_go_of_chain(error)
+        # As _make does; this is felt in each try that fails.
+        return tuple.__new__(cls, (error, found.tb_frame.f_code.co_filename, found.tb_lineno))
+
+
+def _own_line(found: TracebackType) -> TracebackType:
+    """Return the innermost line that is in no library, or else that of the hook."""
+    own, below = found, found.tb_next
+    while below is not None:
+        if _is_users_own(below.tb_frame.f_code.co_filename):
+            own = below
+        below = below.tb_next
+    return own
+
+
+@lru_cache
+def _is_users_own(file: str) -> bool:
+    is_library = file.startswith(('<frozen ', _STANDARD_LIBRARY))
+    return not is_library and 'site-packages' not in file and 'dist-packages' not in file
+
+
+def _let_go_of_chain(error: BaseException) -> None:
+    seen = {id(error)}
+    chain = [error]
+    while chain:
+        error = chain.pop()
+        _set_traceback(error, None)
+        for link in (_cause, _context):
+            before = link(error)
+            if before is not None and id(before) not in seen:
+                seen.add(id(before))
+                chain.append(before)
 
 
 def insist(errors: list[BaseException], *steps: Callable[[list[BaseException]], object]) -> None:
@@ -56,7 +118,7 @@ def message(error: BaseException) -> str:
 def trace(error: BaseException) -> str:
     """Return the stack trace of an exception; if there can be none, its class and text."""
     try:
-        return ''.join(traceback.format_exception(type(error), error, _TRACEBACK.__get__(error)))
+        return ''.join(traceback.format_exception(type(error), error, _traceback(error)))
     except (Exception, SystemExit):
         return f'{class_name(error)}: {message(error)}\n'
 
@@ -65,3 +127,34 @@ def class_name(value: object) -> str:
     """Return the name of an object's class, past what a metaclass may add."""
     name: str = vars(type)['__name__'].__get__(type(value))
     return name
+
+
+def notes(error: BaseException) -> list[str]:
+    """Return the notes that were added to an exception."""
+    try:
+        return [str.__str__(each) for each in error.__notes__ if isinstance(each, str)]  # type: ignore[attr-defined]
+    except (Exception, SystemExit):
+        return []
+
+
+def captured(error: BaseException, most: int) -> list[str]:
+    """Return the last lines of what was captured of a process that failed.
+
+    Args:
+        error: of any class; those of `subprocess` have such output.
+        most: how many lines at most.
+    """
+    subprocess = sys.modules.get('subprocess')
+    if subprocess is None or not isinstance(error, subprocess.SubprocessError):
+        return []
+    for name in 'stderr', 'output':
+        try:
+            output: Any = getattr(error, name, None)
+            if isinstance(output, bytes):
+                output = output.decode(errors='replace')
+            lines = [line for line in str.splitlines(output) if line.strip()]
+        except (Exception, SystemExit):
+            continue
+        if lines:
+            return lines[-most:]
+    return []

@@ -16,6 +16,7 @@ from numbers import Real
 from types import FunctionType
 from typing import Any, TypeVar
 
+from dojobber._text import shown
 from dojobber.errors import ConfigurationError, CycleError, DuplicateNameError, NotAJobError
 from dojobber.job import Job
 
@@ -66,7 +67,7 @@ class Graph:
         try:
             root = (self.names if isinstance(node, str) else self.jobs).index(node)  # type: ignore[arg-type]
         except ValueError:
-            raise RuntimeError(f'{_shown(node)} is not in the graph that was configured') from None
+            raise RuntimeError(f'{shown(node)} is not in the graph that was configured') from None
         if root == len(self.jobs) - 1:
             return self
         order = post_order(root, self.dependencies.__getitem__)
@@ -98,7 +99,7 @@ def walk(root: type[Job], default_tries: float, default_retry_delay: float) -> G
     default_tries = _tries('default_tries', default_tries)
     default_retry_delay = _delay('default_retry_delay', default_retry_delay)
     if not _is_job(root):
-        raise NotAJobError(f'configure() needs a Job class as its root, got {_shown(root)}')
+        raise NotAJobError(f'configure() needs a Job class as its root, got {shown(root)}')
     found: dict[type[Job], tuple[type[Job], ...]] = {}
 
     logs = _LOG.isEnabledFor(logging.DEBUG)
@@ -175,7 +176,7 @@ def _dependencies(job: type[Job]) -> tuple[type[Job], ...]:
     for each in found:
         if not _is_job(each):
             raise NotAJobError(
-                f'{job.__name__}.DEPS must hold Job classes, got {_shown(each)} in it'
+                f'{job.__name__}.DEPS must hold Job classes, got {shown(each)} in it'
             )
     if isinstance(deps, (set, frozenset)):
         return tuple(sorted(found, key=lambda each: (each.__name__, each.__module__)))
@@ -192,7 +193,7 @@ def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
         try:
             text = str(deps)
         except (Exception, SystemExit):
-            text = _shown(deps)
+            text = shown(deps)
         _LOG.critical('DEPS for %s is not iterable; is "%s"', job.__name__, text)
     else:
         if entries is deps:
@@ -200,7 +201,7 @@ def _as_tuple(job: type[Job], deps: Any) -> tuple[Any, ...]:
         elif not isinstance(deps, (str, bytes)):
             return tuple(entries)
     rule = f'{job.__name__}.DEPS must be an iterable of Job classes'
-    raise NotAJobError(f'{rule}, got {_shown(deps)}{fix}')
+    raise NotAJobError(f'{rule}, got {shown(deps)}{fix}')
 
 
 def _duplicate(graph: Graph, found: dict[type[Job], tuple[type[Job], ...]]) -> DuplicateNameError:
@@ -232,10 +233,10 @@ def _check_hooks(job: type[Job]) -> None:
             raise ConfigurationError(f'{job.__name__} has no Check; write one or use RunonlyJob')
         # A property's value is known only once there is an object.
         elif not callable(hook) and not hasattr(type(hook), '__get__'):
-            raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {_shown(hook)}')
+            raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {shown(hook)}')
         if _is_lazy(hook):
             raise ConfigurationError(
-                f'{job.__name__}.{name} must do its work when called, got {_shown(hook)},'
+                f'{job.__name__}.{name} must do its work when called, got {shown(hook)},'
                 f' an async or generator function'
             )
 
@@ -253,7 +254,7 @@ def _is_lazy(hook: Any) -> bool:
 def _tries(name: str, value: Any) -> float:
     number = _number(value)
     if not number >= 1:
-        raise ConfigurationError(f'{name} must be a number >= 1, got {_shown(value)}')
+        raise ConfigurationError(f'{name} must be a number >= 1, got {shown(value)}')
     return number if math.isinf(number) else math.ceil(value)
 
 
@@ -261,7 +262,7 @@ def _delay(name: str, value: Any) -> float:
     number = _number(value)
     if not 0 <= number < math.inf:
         raise ConfigurationError(
-            f'{name} must be a finite number >= 0 (seconds), got {_shown(value)}'
+            f'{name} must be a finite number >= 0 (seconds), got {shown(value)}'
         )
     return number
 
@@ -274,14 +275,6 @@ def _number(value: Any) -> float:
         return math.inf if value > 0 else -math.inf
     except ValueError:
         return math.nan
-
-
-def _shown(value: object) -> str:
-    """Return the repr of a value that is refused, whatever its own code does."""
-    try:
-        return repr(value)
-    except (Exception, SystemExit):
-        return object.__repr__(value)
 
 
 def _log(job: type[Job], dependencies: tuple[type[Job], ...]) -> None:

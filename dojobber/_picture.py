@@ -1,4 +1,4 @@
-"""The graph as DOT text, and the programs that draw and show it.
+"""The programs that draw and show a graph.
 
 The only place that starts programs; it looks for them when it is called.
 """
@@ -7,38 +7,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import unicodedata
-from collections.abc import Mapping
 from typing import Any
-
-from dojobber._graph import Graph
-
-_ESCAPES = {'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'}
-
-
-def dot(graph: Graph, colours: Mapping[str, str]) -> str:
-    """Return the graph in the DOT language, each Job above those that it depends on.
-
-    Args:
-        graph: what to draw.
-        colours: how to fill the Jobs of these names.
-    """
-    lines = []
-    for node, name in enumerate(graph.names):
-        fill = f' style=filled fillcolor={colours[name]}' if name in colours else ''
-        lines.append(f'n{node} [label="{_label(name)}"{fill}]')
-        lines += [f'n{node} -> n{dependency}' for dependency in graph.dependencies[node]]
-    return 'digraph {\n' + ''.join(f'    {line}\n' for line in lines) + '}\n'
-
-
-def _label(name: str) -> str:
-    """Spell a name so that it is drawn as it is, with control characters made visible."""
-    return ''.join(_ESCAPES.get(each) or _visible(each) for each in name)
-
-
-def _visible(character: str) -> str:
-    is_drawn = unicodedata.category(character) not in ('Cc', 'Cs')
-    return character if is_drawn else _label(repr(character)[1:-1])
 
 
 def draw(text: str, fmt: str) -> bytes:

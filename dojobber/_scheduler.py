@@ -55,6 +55,16 @@ class Scheduler:
         """The instant at which the next retry may start; None if no Job waits for one."""
         return self._waiting[0][0] if self._waiting else None
 
+    def due_next(self) -> list[int]:
+        """Return the Jobs that may be tried at the instant `due`, in their order."""
+        found, looked_at = [], [0]
+        for place in looked_at:
+            # A heap: what is due later has nothing below it that is due earlier.
+            if place < len(self._waiting) and self._waiting[place][0] == self.due:
+                found.append(self._waiting[place][2])
+                looked_at += 2 * place + 1, 2 * place + 2
+        return sorted(found)
+
     def next(self, now: float) -> int | None:
         """Hand out the Job to try now.
 

@@ -7,35 +7,31 @@ results. Leaves the running to `_run`.
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
-from dojobber import _picture
+from dojobber import _formats, _picture
 from dojobber._cleanup import CleanupStack
-from dojobber._console import Console, show_log
+from dojobber._console import print_summary, show_log
 from dojobber._exceptions import insist, is_failure
 from dojobber._graph import Graph, walk
-from dojobber._run import Call, Results, Run
+from dojobber._options import Options, as_listeners
+from dojobber._progress import Progress
+from dojobber._results import Results
+from dojobber._run import Call, Run
+from dojobber._text import shown, wants_colours
 from dojobber._workdir import Workdir
+from dojobber.events import Event, Listener, RunEnded
 from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.report import Report, make_report
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 _Self = TypeVar('_Self', bound='DoJobber')
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """What the last configure() said about running."""
-
-    no_act: bool = False
-    verbose: bool = False
-    debug: bool = False
-    cleanup: bool = True
 
 
 class DoJobber:
@@ -66,11 +62,11 @@ class DoJobber:
         """
         show_log(dojobber_loglevel)
         self._cleanup = cleanup
-        self._options = _Options()
+        self._options = Options()
         self._graph = Graph()
         self._call: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
         self._stack = CleanupStack()
-        self._results = Results()
+        self._results = Results(self._graph, False)
         # Holds the token of the one call that may work now.
         self._busy: dict[str, object] = {}
         self._blocks = 0
@@ -85,6 +81,10 @@ class DoJobber:
         cleanup: bool = True,
         default_tries: float = 3,
         default_retry_delay: float = 1,
+        *,
+        listeners: Iterable[Listener] = (),
+        summary: bool = False,
+        progress: bool = False,
     ) -> None:
         """Walk the graph of a Job and all that it depends on, and forget the results of before.
 
@@ -100,6 +100,10 @@ class DoJobber:
                 rounds up, ``math.inf`` sets no limit.
             default_retry_delay: seconds from the start of a try to the start of the same Job's
                 next one at least, for Jobs that have no RETRY_DELAY.
+            listeners: callables that get each event of a run, in order and in the thread that
+                called `checknrun`. One that raises is logged, and gets no more of that run.
+            summary: write a summary of each run to stderr at its end.
+            progress: where stderr is a terminal, show there how far a run is.
 
         Raises:
             NotAJobError: the root or an entry of DEPS is no Job class, or DEPS can't hold any.
@@ -112,9 +116,11 @@ class DoJobber:
         if self._busy:
             raise _running('configure')
         self._graph = Graph()
-        self._results = Results()
-        self._options = _Options(no_act, verbose, debug, cleanup)
-        self._graph = walk(root, default_tries, default_retry_delay)
+        self._results = Results(self._graph, False)
+        heard = as_listeners(listeners)
+        graph = walk(root, default_tries, default_retry_delay)
+        self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
+        self._graph = graph
 
     def set_args(self, *args: Any, **kwargs: Any) -> None:
         """Set what each Check and Run is called with, in place of what was set before.
@@ -146,22 +152,38 @@ class DoJobber:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
         graph = self._graph if node is None else self._graph.below(node)
         with self._working('checknrun') as (workdir, errors):
-            run = self._new_run(graph, workdir)
+            progress = Progress() if self._options.progress else None
+            run = self._new_run(graph, workdir, progress)
             self._results = run.results
-            unwinding = []
+            steps = [run.go, run.close]
             if self._cleanup and self._options.cleanup and not self._options.no_act:
                 self._put_off = bool(self._blocks)
                 if not self._put_off:
-                    unwinding.append(self._stack.unwind)
-            insist(errors, run.go, run.close, *unwinding)
+                    steps.append(self._stack.unwind)
+            steps.append(run.end)
+            if progress is not None:
+                steps.append(progress.close)
+            insist(errors, *steps)
         _raise_first(errors)
 
-    def _new_run(self, graph: Graph, workdir: Workdir) -> Run:
-        options = self._options
-        args, kwargs = self._call
-        console = Console(options.verbose, options.debug)
-        call = Call(args, kwargs, options.no_act, console, self._clock, self._sleep)
+    def _new_run(self, graph: Graph, workdir: Workdir, progress: Progress | None) -> Run:
+        options, (args, kwargs) = self._options, self._call
+        first = [] if progress is None else [progress]
+        last = [self._summarize] if options.summary else []
+        call = Call(
+            args=args,
+            kwargs=kwargs,
+            no_act=options.no_act,
+            listeners=options.all_listeners(first, last),
+            listens=options.listens,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
         return Run(graph, call, self._stack, workdir)
+
+    def _summarize(self, event: Event) -> None:
+        if isinstance(event, RunEnded):
+            print_summary(self.report().jobs, event.seconds)
 
     def cleanup(self) -> None:
         """Call the Cleanups that are due, last one first, each in the directory of its run.
@@ -225,10 +247,17 @@ class DoJobber:
             if error is None or is_failure(error) and not is_failure(raised):
                 raise
 
+    def report(self) -> Report:
+        """Return what came of the last run; within a run, what would if it ended now.
+
+        Before any run it is empty.
+        """
+        return make_report(self._results)
+
     def success(self) -> bool:
         """Tell whether each Job of the last run succeeded; False before any run."""
         statuses = self._results.nodestatus.values()
-        return 0 < len(statuses) == self._results.count and all(statuses)
+        return 0 < len(statuses) == len(self._results.graph.jobs) and all(statuses)
 
     def partial_success(self) -> bool:
         """Tell whether any Job of the last run succeeded; False before any run."""
@@ -270,6 +299,26 @@ class DoJobber:
         """What the Jobs of the last run have left in their common storage."""
         return self._results.global_storage
 
+    def graph_text(self, fmt: str = 'text') -> str:
+        """Return the graph as text, after a run with what became of each Job.
+
+        Args:
+            fmt: ``text`` for an indented tree, in colours if `sys.stdout` is a terminal;
+                ``mermaid`` for a flowchart of Mermaid; ``dot`` for what `write_graph` draws.
+
+        Raises:
+            RuntimeError: there is no such format.
+        """
+        results = self._results
+        outcomes = dict(zip(results.graph.names, results.outcomes()))
+        if fmt == 'text':
+            return _formats.text(self._graph, outcomes, wants_colours(sys.stdout))
+        if fmt == 'mermaid':
+            return _formats.mermaid(self._graph, outcomes)
+        if fmt == 'dot':
+            return self._dot()
+        raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {shown(fmt)}")
+
     def write_graph(self, filed: IO[Any], fmt: str = 'png') -> None:
         """Draw the graph with Graphviz, coloured by how the Jobs of the last run ended.
 
@@ -296,13 +345,7 @@ class DoJobber:
         _picture.show(_picture.draw(self._dot(), 'png'))
 
     def _dot(self) -> str:
-        colours = {}
-        for name, passed in self._results.nodestatus.items():
-            if passed:
-                colours[name] = 'darkgreen' if name in self._results.rechecked else 'green'
-            elif passed is False:
-                colours[name] = 'red'
-        return _picture.dot(self._graph, colours)
+        return _formats.dot(self._graph, self._results.colours())
 
 
 def _running(method: str) -> RuntimeError:

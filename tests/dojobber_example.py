@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -329,6 +330,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='show the graph in a window after the run',
     )
     flag('--png_output', metavar='FILE', help='write the graph as it is after the run')
+    flag('--summary', action='store_true', help='say at the end what went wrong, and why')
+    flag('--progress', action='store_true', help='show on the terminal how far it is')
+    flag('--mermaid', action='store_true', help='print the graph for Mermaid after the run')
+    flag('--report-json', metavar='FILE', help='write the report of the run')
     return parser.parse_args(argv)
 
 
@@ -339,12 +344,17 @@ def write_png(dojob: DoJobber, png: str) -> None:
     Path(png).write_bytes(picture.getvalue())
 
 
-def draw(what: str, picture: Callable[..., None], *args: Any) -> None:
-    """Make a picture; where a program is missing that spoils the picture, not the evening."""
+def write_report(dojob: DoJobber, path: str) -> None:
+    """Write all that the report of the run has to say."""
+    Path(path).write_text(json.dumps(dojob.report().as_dict(), indent=2) + '\n')
+
+
+def keep(what: str, make: Callable[..., None], *args: Any) -> None:
+    """Make a picture or a report; what goes wrong spoils that, not the evening."""
     try:
-        picture(*args)
+        make(*args)
     except (OSError, RuntimeError) as error:
-        LOG.warning('No picture %s: %s', what, error)
+        LOG.warning('No %s: %s', what, error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -365,16 +375,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbose=args.verbose,
         debug=args.debug,
         default_retry_delay=MovieJob.RETRY_DELAY,
+        summary=args.summary,
+        progress=args.progress,
     )
     # As keyword arguments, each Job names those that it needs.
     dojob.set_args(world=World(), **vars(args))
     if args.x11 and args.display_prerungraph:
-        draw('before', dojob.display_graph)
+        keep('picture before', dojob.display_graph)
     dojob.checknrun()
     if args.x11:
-        draw('after', dojob.display_graph)
+        keep('picture after', dojob.display_graph)
     if args.png_output:
-        draw('as PNG', write_png, dojob, args.png_output)
+        keep('picture as PNG', write_png, dojob, args.png_output)
+    if args.report_json:
+        keep('report', write_report, dojob, args.report_json)
+    if args.mermaid:
+        print(dojob.graph_text('mermaid'), end='')
     return 0 if dojob.success() else 1
 
 

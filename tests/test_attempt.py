@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt import attempt
-from dojobber._phase import Context, Ended
+from dojobber._attempt import Context, Ended, attempt
 from dojobber._workdir import Workdir
 from tests.fakes import FakeClock
 
@@ -71,13 +70,17 @@ class Slow(Job):
         raise LookupError('ignored')
 
 
-def test_passing_check_comes_back_without_a_record() -> None:
+def test_passing_check_comes_back_without_a_record_unless_someone_listens() -> None:
     class Passes(Job):
         def Check(self, *args: int) -> int:
             return sum(args)
 
+    silent = Trial(Passes, 1, 2, listen=False)
+    assert (silent.result, silent.record, silent.told) == (3, None, [])
     trial = Trial(Passes, 1, 2)
-    assert (trial.result, trial.record) == (3, None)
+    assert trial.result == 3
+    assert trial.record is not None
+    assert (trial.record.phase, trial.record.seconds) == ('check', (0, 0))
     assert trial.told == [
         (7, 'init', None),
         (7, 'init', (None, 'None', 0)),
@@ -92,9 +95,11 @@ def test_passing_recheck_comes_back_with_all_that_happened() -> None:
     record = trial.record
     assert record is not None
     assert (record.phase, record.exception, record.ran) == ('recheck', None, True)
-    assert record.seconds == {'init': 0, 'check': 1, 'run': 10, 'recheck': 1}
-    assert repr(record.check_exception) == "ValueError('not done')"
-    assert repr(record.run_exception) == "LookupError('ignored')"
+    assert (record.started, record.seconds) == (100, (0, 1, 10, 1))
+    assert record.check is not None
+    assert record.run is not None
+    assert repr(record.check.exception) == "ValueError('not done')"
+    assert repr(record.run.exception) == "LookupError('ignored')"
 
 
 def test_phases_are_told_in_order_and_cleanup_is_owed_just_before_run() -> None:
@@ -115,8 +120,10 @@ def test_no_act_ends_after_the_check() -> None:
     trial = Trial(Slow, no_act=True)
     assert trial.record is not None
     assert (trial.record.phase, repr(trial.record.exception)) == ('check', "ValueError('not done')")
-    assert trial.record.check_exception is trial.record.exception
-    assert trial.record.seconds == {'init': 0, 'check': 1}
+    assert trial.record.check is not None
+    assert trial.record.check.exception is trial.record.exception
+    assert trial.record.seconds == (0, 1)
+    assert trial.record.would_run
     assert not trial.owed
 
 
@@ -128,7 +135,7 @@ def test_init_that_raises_decides_and_nothing_else_is_called() -> None:
     trial = Trial(Unmade)
     assert trial.record is not None
     assert (trial.record.phase, repr(trial.record.exception)) == ('init', "SystemExit('no')")
-    assert trial.record.check_exception is None
+    assert trial.record.check is None
     assert trial.told == [(7, 'init', None), (7, 'init', (None, "SystemExit('no')", 0))]
 
 
@@ -187,7 +194,8 @@ def test_missing_run_owes_no_cleanup() -> None:
     assert trial.record is not None
     assert not trial.record.ran
     assert trial.owed == []
-    assert isinstance(trial.record.run_exception, AttributeError)
+    assert trial.record.run is None
+    assert 'AttributeError' in trial.told[-3][2][1]
 
 
 def test_run_of_none_owes_no_cleanup() -> None:

@@ -769,3 +769,54 @@ def test_global_storage_is_that_of_the_last_run() -> None:
 @row('Types')
 def test_package_says_that_it_is_typed() -> None:
     assert (Path(dojobber.__file__).parent / 'py.typed').is_file()
+
+
+@row('Listeners')
+def test_listeners_hear_of_each_event() -> None:
+    heard: list[str] = []
+    run(DummyJob, listeners=[lambda event: heard.append(type(event).__name__)])
+    assert heard == [
+        *('RunStarted', 'TryStarted', 'PhaseStarted', 'PhaseEnded', 'PhaseStarted', 'PhaseEnded'),
+        *('TryEnded', 'JobEnded', 'RunEnded'),
+    ]
+
+
+@row('The report')
+def test_report_tells_what_became_of_each_job() -> None:
+    class Bad(DummyJob):
+        def Check(self) -> None:
+            raise ValueError
+
+    dojob = run(DummyJob.clone('Root', DEPS=(Bad,)))
+    found = [(job.name, str(job.outcome), job.tries, job.blocked_by) for job in dojob.report()]
+    assert found == [('Bad', 'failed', 3, ()), ('Root', 'blocked', 0, ('Bad',))]
+    assert dojob.nodestatus == {'Bad': False, 'Root': None}
+
+
+@row('The summary')
+def test_summary_is_written_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    run(DummyJob, summary=True)
+    assert capsys.readouterr().err == '1 Job: 1 ok in 0.0 s, 1 try\n'
+
+
+@row('The progress line')
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv('TERM', 'xterm')
+    for stream, is_shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, 'stderr', stream)
+        run(DummyJob, progress=True)
+        assert ('0 of 1 Job done; DummyJob since ' in stream.getvalue()) == is_shown
+
+
+@row('Graphs as text')
+def test_graph_text_gives_three_formats() -> None:
+    dojob = configured(DummyJob)
+    assert dojob.graph_text() == 'DummyJob\n'
+    assert dojob.graph_text('mermaid') == 'flowchart TD\n    n0["DummyJob"]\n'
+    assert dojob.graph_text('dot') == 'digraph {\n    n0 [label="DummyJob"]\n}\n'
+    with pytest.raises(RuntimeError, match="fmt must be 'text', 'mermaid' or 'dot', got 'png'"):
+        dojob.graph_text('png')

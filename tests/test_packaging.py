@@ -16,33 +16,46 @@ import pytest
 import dojobber
 import dojobber.dojobber
 import dojobber.errors
+import dojobber.events
 import dojobber.job
+import dojobber.outcome
+import dojobber.report
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / 'dojobber'
 
 #: The modules of the package, and which of the others each may import.
-ARROWS = {
-    '__init__': {'dojobber', 'errors', 'job'},
-    'dojobber': {
-        *('_cleanup', '_console', '_exceptions', '_graph', '_picture', '_run', '_workdir', 'job'),
-    },
-    '_run': {
-        *('_attempt', '_cleanup', '_console', '_exceptions', '_graph', '_phase', '_scheduler'),
-        *('_workdir', 'job'),
-    },
-    '_attempt': {'_exceptions', '_phase', 'job'},
-    '_cleanup': {'_exceptions', '_graph', '_phase', '_workdir', 'job'},
-    '_console': {'_exceptions', '_phase'},
-    '_exceptions': set(),
-    '_graph': {'errors', 'job'},
-    '_phase': {'_exceptions', '_workdir', 'job'},
-    '_picture': {'_graph'},
-    '_scheduler': set(),
-    '_workdir': set(),
-    'errors': set(),
-    'job': set(),
+_IMPORTS = {
+    '__init__': 'dojobber errors events job outcome report',
+    '_attempt': '_exceptions _workdir job',
+    '_cleanup': '_attempt _exceptions _graph _workdir job',
+    '_console': '_exceptions _summary _text events outcome',
+    '_exceptions': '',
+    '_formats': '_graph _palette _text outcome',
+    '_graph': '_text errors job',
+    '_line': '_text',
+    '_news': '_attempt _exceptions _results _text events job outcome',
+    '_options': '_console _text errors events',
+    '_palette': 'outcome',
+    '_picture': '',
+    '_progress': '_line _text events',
+    '_results': '_attempt _exceptions _graph outcome',
+    '_run': ('_attempt _cleanup _exceptions _graph _news _results _scheduler _workdir events job'),
+    '_scheduler': '',
+    '_summary': '_exceptions _palette _text outcome',
+    '_text': '',
+    '_workdir': '',
+    'dojobber': (
+        '_cleanup _console _exceptions _formats _graph _options _picture _progress '
+        '_results _run _text _workdir events job report'
+    ),
+    'errors': '',
+    'events': 'job outcome',
+    'job': '',
+    'outcome': '_exceptions job',
+    'report': '_exceptions _graph _results _summary _text outcome',
 }
+ARROWS = {module: set(names.split()) for module, names in _IMPORTS.items()}
 
 
 def imports(node: ast.AST) -> Iterator[str]:
@@ -99,7 +112,13 @@ def test_import_writes_nothing_and_loads_no_subprocess() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 
-@pytest.mark.parametrize('module', [dojobber, dojobber.dojobber, dojobber.errors, dojobber.job])
+@pytest.mark.parametrize(
+    'module',
+    [
+        *(dojobber, dojobber.dojobber, dojobber.errors, dojobber.events, dojobber.job),
+        *(dojobber.outcome, dojobber.report),
+    ],
+)
 def test_public_names_are_sorted_and_there(module: object) -> None:
     names: list[str] = module.__all__  # type: ignore[attr-defined]
     assert names == sorted(set(names))

@@ -82,29 +82,6 @@ def test_write_graph_after_a_run_colours_jobs_by_what_happened(programs: Path) -
     assert dict(found) == {'Passes': 'green', 'Fixed': 'darkgreen', 'Fails': 'red', 'Blocked': ''}
 
 
-@pytest.mark.parametrize(
-    ('name', 'label'),
-    [
-        ('say "hi"', r'say \"hi\"'),
-        ('a:b:c', 'a:b:c'),
-        ('back\\slash', r'back\\slash'),
-        ('two\nlines', r'two\nlines'),
-        ('Füße 映画 🎬', 'Füße 映画 🎬'),
-        ('&amp;', '&amp;amp;'),
-        ('ideographic\u3000space', 'ideographic\u3000space'),
-        ('no-break\u00a0space', 'no-break\u00a0space'),
-        ('👩\u200d🚀', '👩\u200d🚀'),
-        ('bell\x07', r'bell\\x07'),
-        ('escape\x1b', r'escape\\x1b'),
-        ('next line\x85', r'next line\\x85'),
-    ],
-)
-def test_write_graph_spells_odd_names_as_they_are(programs: Path, name: str, label: str) -> None:
-    dojob = DoJobber()
-    dojob.configure(DummyJob.clone(name))
-    assert f'label="{label}"' in dot_text(dojob, programs)
-
-
 def test_dot_is_told_the_format(programs: Path, tmp_path: Path) -> None:
     install(programs, 'dot', f'echo "$@" >>{tmp_path}/told; /bin/cat >/dev/null')
     install(programs, 'display', '/bin/cat >/dev/null')

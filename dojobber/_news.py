@@ -1,0 +1,124 @@
+"""Makes events of what happens in a run, and tells each listener.
+
+Owns the listeners of one run. Knows nothing of what they do with the events.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from dojobber import events
+from dojobber._attempt import Attempt, Ended
+from dojobber._exceptions import is_failure
+from dojobber._results import Results
+from dojobber._text import shown
+from dojobber.job import Job
+from dojobber.outcome import Outcome
+
+_LOG = logging.getLogger('DoJobber')
+
+
+class News:
+    """Tell of one run. Jobs are known by their positions in its graph."""
+
+    __slots__ = ('_listeners', '_results', '_allowed', '_ended')
+
+    def __init__(
+        self, listeners: Iterable[events.Listener], results: Results, allowed: Sequence[float]
+    ) -> None:
+        """Begin with all listeners.
+
+        Args:
+            listeners: are called in this order.
+            results: of the run.
+            allowed: for each Job how often it may be tried.
+        """
+        self._listeners = tuple(listeners)
+        self._results = results
+        self._allowed = allowed
+        #: Whether the end of a Job was told.
+        self._ended = bytearray(len(allowed))
+
+    def run_started(self) -> None:
+        """Tell that the run begins."""
+        results = self._results
+        self._tell(events.RunStarted(tuple(results.graph.jobs), results.no_act))
+
+    def try_started(self, node: int) -> None:
+        """Tell that the next try of a Job begins."""
+        self._tell(events.TryStarted(*self._try(node)))
+
+    def phase(self, node: int, phase: str, ended: Ended | None, number: int | None = None) -> None:
+        """Tell that a phase begins (None) or how it ended.
+
+        Args:
+            node: the Job.
+            phase: its name.
+            ended: how it ended.
+            number: of the Job's try; None means the one that is under way.
+        """
+        if ended is None:
+            self._tell(events.PhaseStarted(*self._try(node, number), phase))
+        else:
+            error = ended.exception
+            outcome = 'pass' if error is None else 'fail' if is_failure(error) else 'interrupt'
+            self._tell(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
+
+    def try_ended(self, node: int, record: Attempt, not_before: float | None) -> None:
+        """Tell how a try ended, and what becomes of its Job if that is clear now."""
+        passed = record.exception is None
+        number = self._results.tries.used(node, passed)
+        left = self._allowed[node] - number
+        self._tell(
+            events.TryEnded(*self._try(node, number), passed, record.phase, left, not_before)
+        )
+        if not_before is None:
+            self._job_ended(node, self._results.outcome(node))
+
+    def waiting(self, seconds: float, nodes: Iterable[int]) -> None:
+        """Tell that the run sleeps until some Jobs may be tried."""
+        names = self._results.graph.names
+        self._tell(events.Waiting(seconds, tuple(names[node] for node in nodes)))
+
+    def rest_ended(self) -> None:
+        """Tell what becomes of the Jobs that were never tried, or could be tried once more."""
+        if not all(self._ended):
+            for node, outcome in enumerate(self._results.outcomes()):
+                if not self._ended[node]:
+                    self._job_ended(node, outcome)
+
+    def run_ended(self) -> None:
+        """Tell that the run has ended."""
+        results = self._results
+        self._tell(events.RunEnded(dict(results.nodestatus), results.seconds or 0.0))
+
+    def _job_ended(self, node: int, outcome: Outcome) -> None:
+        self._ended[node] = True
+        results, graph = self._results, self._results.graph
+        name = graph.names[node]
+        status = results.nodestatus[name]
+        unmet: tuple[str, ...] = ()
+        if status is None:
+            below = [graph.names[each] for each in graph.dependencies[node]]
+            unmet = tuple(each for each in below if not results.nodestatus[each])
+        exception = results.nodeexceptions.get(name)
+        self._tell(events.JobEnded(name, graph.jobs[node], status, outcome, exception, unmet))
+
+    def _try(self, node: int, number: int | None = None) -> tuple[str, type[Job], int, float]:
+        graph = self._results.graph
+        number = self._results.tries.number(node) if number is None else number
+        return graph.names[node], graph.jobs[node], number, self._allowed[node]
+
+    def _tell(self, event: events.Event) -> None:
+        interrupts: list[BaseException] = []
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except (Exception, SystemExit):
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+                _LOG.exception('%s raised, and hears no more of this run', shown(listener))
+            except BaseException as caught:
+                interrupts.append(caught)  # the others hear of the event all the same
+        for interrupt in interrupts:
+            raise interrupt

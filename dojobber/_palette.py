@@ -1,0 +1,19 @@
+"""The words and colours that stand for outcomes, wherever they are shown."""
+
+from __future__ import annotations
+
+from dojobber.outcome import Outcome
+
+WORDS = {each: each.value.replace('_', ' ') for each in Outcome}
+
+#: By the names of `_text`.
+COLOURS = {
+    Outcome.OK: 'green',
+    Outcome.CHANGED: 'green',
+    Outcome.FAILED: 'red',
+    Outcome.BLOCKED: 'yellow',
+    Outcome.WOULD_RUN: 'yellow',
+    Outcome.MIGHT_RUN: 'yellow',
+    Outcome.INTERRUPTED: 'red',
+    Outcome.NOT_RUN: 'grey',
+}

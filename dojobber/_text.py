@@ -1,0 +1,140 @@
+"""Text as a terminal can show it, whatever names and messages hold.
+
+Owns how odd characters are made visible, how wide text is, and whether colours are wanted. Writes
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+_JOINER = '\u200d'  # of emoji
+_COLOURS = {'green': '32', 'red': '31', 'yellow': '33', 'grey': '90', 'bold': '1'}
+
+
+def visible(text: str) -> str:
+    """Spell characters that would not be seen, or would move the cursor, as escapes."""
+    return text if text.isprintable() else ''.join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    is_seen = character.isprintable() or unicodedata.category(character) == 'Zs'
+    return character if is_seen or character == _JOINER else repr(character)[1:-1]
+
+
+def shown(value: object) -> str:
+    """Return the repr of a value, whatever its own code does."""
+    try:
+        return repr(value)
+    except (Exception, SystemExit):
+        return object.__repr__(value)
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in 'WF' else 1
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text that takes so many columns at most, with ``...`` where some is left out."""
+    if cells(text) <= width:
+        return text
+    dots = '...'[: max(width, 0)]
+    kept, left = '', width - len(dots)
+    for character in text:
+        left -= _cells(character)
+        if left < 0:
+            break
+        kept += character
+    return kept + dots
+
+
+def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[str]:
+    """Break a text into lines at its spaces, with odd characters made visible.
+
+    Args:
+        text: any.
+        width: of a line, in columns.
+        first: begins the first line.
+        later: begins the others.
+        most: so many lines at most; what is left out is before the last one.
+    """
+    lines: list[str] = []
+    line, begins = first, True
+    text = visible(_without_middle(text, 4 * width * most))
+    for word in text.split(' '):
+        longer = line + word if begins else f'{line} {word}'
+        if begins or cells(longer) <= width:
+            line, begins = longer, False
+        else:
+            lines.append(line)
+            line = later + word
+    lines.append(line)
+    if len(lines) > most:
+        end = shortened(text[::-1], width - cells(later))[::-1]
+        lines[most - 1 :] = [later + end]
+    return [shortened(each, width) for each in lines]
+
+
+def _without_middle(text: str, most: int) -> str:
+    """Return a text of so many characters at either end at most: more would only cost time."""
+    return text if len(text) <= 2 * most else f'{text[:most]}...{text[-most:]}'
+
+
+def listed(names: Sequence[str], width: int) -> str:
+    """Return the names that fit into so many columns, and how many more there are.
+
+    Args:
+        names: one at least.
+        width: in columns.
+    """
+    text = shortened(visible(names[0]), width - len(_more(len(names) - 1)))
+    best = text + _more(len(names) - 1)
+    for number in range(1, len(names)):
+        text += f', {visible(names[number])}'
+        if cells(text) > width:
+            break
+        whole = text + _more(len(names) - number - 1)
+        if cells(whole) <= width:
+            best = whole
+    return best
+
+
+def _more(count: int) -> str:
+    return f' and {count} more' if count else ''
+
+
+def painted(text: str, colour: str, colours: bool) -> str:
+    """Return a text in a colour, if there are to be colours."""
+    return f'\x1b[{_COLOURS[colour]}m{text}\x1b[0m' if colours else text
+
+
+def columns(stream: Any) -> int:
+    """Return how wide the terminal is that a stream writes to, or else one of the process."""
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except Exception:
+        width = 0
+    return width or shutil.get_terminal_size().columns
+
+
+def wants_colours(stream: Any) -> bool:
+    """Tell whether what is written to a stream should be coloured."""
+    if os.environ.get('NO_COLOR'):
+        return False
+    if os.environ.get('FORCE_COLOR'):
+        return True
+    try:
+        return bool(stream.isatty()) and os.environ.get('TERM') != 'dumb'
+    except Exception:
+        return False
