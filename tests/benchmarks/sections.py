@@ -90,6 +90,17 @@ def runs(settings: Settings) -> Iterator[Row]:
         }
 
 
+def listening(settings: Settings) -> Iterator[Row]:
+    """Time that a run takes with an empty listener, as a ratio to one that nobody listens to."""
+    for shape, size, rounds in settings.graphs():
+        row: Row = {'shape': shape, 'Jobs': size}
+        for case in CASES[:2]:
+            subject = Subject(shape, size, case)
+            found = Comparison(subject.listened_to, subject.checknrun, rounds)
+            row |= {case.name: found.ratio, f'{case.name} us': found.ours / size * 1e6}
+        yield row
+
+
 def configure(settings: Settings) -> Iterator[Row]:
     """Time that it takes to configure a graph, as a ratio to static_order()."""
     for shape, size, rounds in settings.graphs():
@@ -187,4 +198,4 @@ def delays(settings: Settings) -> Iterator[Row]:
     yield {'Jobs': 20, 'delays': median(times) / 0.2}
 
 
-SECTIONS = (runs, configure, memory, imports, growth, delays)
+SECTIONS = (runs, listening, configure, memory, imports, growth, delays)

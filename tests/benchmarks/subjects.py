@@ -108,7 +108,7 @@ class Failing(Job):
 class Subject:
     """A graph of Jobs with what can be timed of it.
 
-    Each of the last four methods does what must be done before the time is taken, and returns what
+    Each of the last five methods does what must be done before the time is taken, and returns what
     is to be timed.
     """
 
@@ -124,12 +124,13 @@ class Subject:
             jobs = tuple([self.jobs[each] for each in deps])
             self.jobs.append(base.clone(f'Job{number}', DEPS=jobs, number=number))
 
-    def configured(self) -> DoJobber:
+    def configured(self, **options: Any) -> DoJobber:
         """Return a DoJobber that is about to run the graph."""
         self.runs_left[:] = self.runs
         dojob = DoJobber()
         dojob.set_args(*ARGS, **KWARGS)
-        dojob.configure(self.jobs[-1], no_act=self.case.no_act, default_retry_delay=0)
+        no_act = self.case.no_act
+        dojob.configure(self.jobs[-1], no_act=no_act, default_retry_delay=0, **options)
         return dojob
 
     @cached_property
@@ -145,6 +146,10 @@ class Subject:
         """Prepare a run."""
         return self.configured().checknrun
 
+    def listened_to(self) -> Callable[[], object]:
+        """Prepare a run with a listener that does nothing."""
+        return self.configured(listeners=[ignore]).checknrun
+
     def bare_loop(self) -> Callable[[], object]:
         """Prepare the reference of `checknrun`."""
         order = self.order
@@ -158,6 +163,10 @@ class Subject:
     def static_order(self) -> Callable[[], object]:
         """Prepare the reference of `configure`."""
         return partial(static_order, self.jobs)
+
+
+def ignore(event: object) -> None:
+    """Listen, but do nothing."""
 
 
 def bare_loop(order: Iterable[type[Job]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
