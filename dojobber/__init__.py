@@ -18,6 +18,7 @@ from dojobber.events import (
 )
 from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.outcome import JobReport, Outcome
+from dojobber.remote import RemoteError, RemoteValue
 from dojobber.report import Report
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     'Outcome',
     'PhaseEnded',
     'PhaseStarted',
+    'RemoteError',
+    'RemoteValue',
     'Report',
     'RunEnded',
     'RunStarted',

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dojobber._exceptions import Failure, is_failure, without_own_frame
-from dojobber._workdir import Workdir
+from dojobber._workdir import Directory
 from dojobber.job import Job
 
 # What classes have that do nothing of their own when an object is made.
@@ -41,7 +41,7 @@ class Context:
     #: Whether Run is never called.
     no_act: bool
     #: The directory that each phase starts in.
-    workdir: Workdir
+    workdir: Directory
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
     #: Hears that the Run of a try is about to be called; answers whether that makes a Cleanup due.

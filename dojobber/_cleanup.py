@@ -6,7 +6,7 @@ of how the tries ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
@@ -41,13 +41,14 @@ class Debt:
 class CleanupStack:
     """Hold what is due, for all runs of a DoJobber."""
 
-    __slots__ = ('numbers', '_due')
+    __slots__ = ('numbers', '_due', '_under_way')
 
     def __init__(self) -> None:
         """Make an empty stack."""
         #: Numbers the tries of all runs: Cleanups are called from the highest number down.
         self.numbers: Iterator[int] = count(1)
         self._due: list[Debt] = []
+        self._under_way: list[tuple[Graph, int]] = []
 
     @property
     def workdir(self) -> Workdir | None:
@@ -59,13 +60,18 @@ class CleanupStack:
         debt.workdir.share()
         self._due.append(debt)
 
+    def hold_back(self, graph: Graph, nodes: Iterable[int]) -> None:
+        """Let the next unwinding leave alone what Jobs need that are under way still."""
+        self._under_way = [(graph, node) for node in nodes]
+
     def unwind(self, errors: list[BaseException]) -> None:
         """Call the Cleanups that are due; those that fail or are held back stay due.
 
         Args:
             errors: gets what they raise, in order.
         """
-        unwinding = _Unwinding(self._due)
+        unwinding = _Unwinding(self._due, self._under_way)
+        self._under_way = []
         self._due.sort(key=attrgetter('number'))
         insist(errors, unwinding.go_on, unwinding.put_back)
 
@@ -75,10 +81,12 @@ class _Unwinding:
 
     __slots__ = ('_due', '_kept', '_held_back')
 
-    def __init__(self, due: list[Debt]) -> None:
+    def __init__(self, due: list[Debt], under_way: Iterable[tuple[Graph, int]]) -> None:
         self._due = due
         self._kept: list[Debt] = []
         self._held_back = _HeldBack()
+        for graph, node in under_way:
+            self._held_back.below(graph, node)
 
     def go_on(self, errors: list[BaseException]) -> None:
         while self._due:
@@ -91,6 +99,9 @@ class _Unwinding:
         debt, result, error, began = self._due[-1], None, None, 0.0
         try:
             debt.tell(None)
+        except BaseException as caught:  # Ctrl-C in a listener costs no Cleanup
+            errors.append(without_own_frame(caught))
+        try:
             began = debt.clock()
             debt.workdir.go()
             hook = debt.job.Cleanup  # type: ignore[attr-defined]
@@ -100,7 +111,7 @@ class _Unwinding:
             result, _ = hook(), self._due.pop()
         except BaseException as caught:
             error = without_own_frame(caught)
-            self._held_back.below(debt)
+            self._held_back.below(debt.graph, debt.node)
             self._kept.append(self._due.pop())
             errors.append(error)
         else:
@@ -132,16 +143,16 @@ class _HeldBack:
     def __contains__(self, debt: Debt) -> bool:
         return debt.graph.jobs[debt.node] in self._jobs
 
-    def below(self, debt: Debt) -> None:
-        """Add the Job of a try and all that it depends on."""
-        seen = self._seen.setdefault(debt.graph, set())
-        reached = [debt.node]
+    def below(self, graph: Graph, node: int) -> None:
+        """Add a Job and all that it depends on."""
+        seen = self._seen.setdefault(graph, set())
+        reached = [node]
         found: set[int] = set()
         while reached:
             node = reached.pop()
             if node not in seen and node not in found:
                 found.add(node)
-                reached += debt.graph.dependencies[node]
+                reached += graph.dependencies[node]
         # All at once, or nothing: Ctrl-C may come at any moment.
-        self._jobs |= {debt.graph.jobs[node] for node in found}
+        self._jobs |= {graph.jobs[node] for node in found}
         seen |= found

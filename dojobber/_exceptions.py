@@ -20,6 +20,8 @@ _set_traceback: Any = vars(BaseException)['__traceback__'].__set__
 _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
 
+#: Where this library is.
+PACKAGE = os.path.dirname(__file__) + os.sep
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
@@ -48,15 +50,26 @@ class Failure(NamedTuple):
         """Look where an exception came from, and perhaps let go of the objects in its frames."""
         found = _traceback(error)
         if found is None:
-            return cls(error, '', 0)
+            _, file, line = _carried(error)
+            return cls(error, file, line)
         if found.tb_next is not None:
             found = _own_line(found)
         if not keep_frames:
             _set_traceback(error, None)
             if _context(error) is not None or _cause(error) is not None:
-                _let_go_of_chain(error)
+                let_go_of_frames(error)
         # As _make does; this is felt in each try that fails.
         return tuple.__new__(cls, (error, found.tb_frame.f_code.co_filename, found.tb_lineno))
+
+
+def carry(error: BaseException, text: str, file: str, line: int) -> None:
+    """Give an exception the stack trace that it had where it came from, and the user's own line."""
+    object.__getattribute__(error, '__dict__')['_dojobber_trace'] = text, file, line
+
+
+def _carried(error: BaseException) -> tuple[str, str, int]:
+    found: Any = object.__getattribute__(error, '__dict__').get('_dojobber_trace')
+    return found or ('', '', 0)
 
 
 def _own_line(found: TracebackType) -> TracebackType:
@@ -71,11 +84,12 @@ def _own_line(found: TracebackType) -> TracebackType:
 
 @lru_cache
 def _is_users_own(file: str) -> bool:
-    is_library = file.startswith(('<frozen ', _STANDARD_LIBRARY))
+    is_library = file.startswith(('<frozen ', _STANDARD_LIBRARY, PACKAGE))
     return not is_library and 'site-packages' not in file and 'dist-packages' not in file
 
 
-def _let_go_of_chain(error: BaseException) -> None:
+def let_go_of_frames(error: BaseException) -> None:
+    """Let go of the objects in the frames of an exception, and of those that led to it."""
     seen = {id(error)}
     chain = [error]
     while chain:
@@ -117,6 +131,9 @@ def message(error: BaseException) -> str:
 
 def trace(error: BaseException) -> str:
     """Return the stack trace of an exception; if there can be none, its class and text."""
+    carried, _, _ = _carried(error)
+    if carried:
+        return carried
     try:
         return ''.join(traceback.format_exception(type(error), error, _traceback(error)))
     except (Exception, SystemExit):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dojobber._console import Console, log_tries
+from dojobber._executor import Pool
 from dojobber._text import shown
 from dojobber.errors import ConfigurationError
 from dojobber.events import Listener
@@ -30,6 +31,8 @@ class Options:
     listeners: tuple[Listener, ...] = ()
     summary: bool = False
     progress: bool = False
+    #: None: Jobs are tried one after the other, in the driver.
+    pool: Pool | None = None
 
     @property
     def listens(self) -> bool:

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from dojobber._attempt import Attempt
-from dojobber._exceptions import Failure
+from dojobber._exceptions import Failure, let_go_of_frames
 from dojobber._graph import Graph
 from dojobber.outcome import Outcome
 
@@ -201,6 +201,8 @@ class Tries:
 
     def _folded(self, node: int) -> Earlier:
         last, earlier = self.last[node], self.earlier.get(node)
+        if last.run is not None:
+            let_go_of_frames(last.run.exception)  # it no longer decides
         if earlier is None:
             return Earlier(last.started, last.seconds, last.ran, last.run)
         ran, run = earlier.ran or last.ran, last.run or earlier.run

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 from dojobber._attempt import Attempt, Context, Ended, attempt, has
@@ -45,6 +46,8 @@ class Call:
     clock: Callable[[], float]
     #: Waits for a number of seconds.
     sleep: Callable[[float], None]
+    #: Gets what comes first out of a queue, within a number of seconds, or else raises Empty.
+    receive: Callable[[SimpleQueue[Any], float | None], Any]
 
 
 class Run:
@@ -55,6 +58,8 @@ class Run:
         '_graph',
         '_call',
         '_stack',
+        '_workdir',
+        '_allowed',
         '_scheduler',
         '_context',
         '_news',
@@ -74,9 +79,10 @@ class Run:
         self._graph = graph
         self._call = call
         self._stack = stack
-        tries = [1] * len(graph.jobs) if call.no_act else graph.tries
-        self._scheduler = Scheduler(graph.dependencies, tries, graph.delays)
-        self._news = News(call.listeners, self.results, tries)
+        self._workdir = workdir
+        self._allowed = [1] * len(graph.jobs) if call.no_act else graph.tries
+        self._scheduler = Scheduler(graph.dependencies, self._allowed, graph.delays)
+        self._news = News(call.listeners, self.results, self._allowed)
         self._context = Context(
             args=call.args,
             kwargs=call.kwargs,
@@ -151,7 +157,9 @@ class Run:
             else:
                 return []
 
-    def _take_back(self, node: int, result: Any, record: Attempt) -> list[BaseException]:
+    def _take_back(
+        self, node: int, result: Any, record: Attempt, for_good: bool = False
+    ) -> list[BaseException]:
         """Take in how a try went; return what must end the run."""
         results, error, not_before = self.results, record.exception, None
         results.tries.add(node, record)
@@ -159,12 +167,13 @@ class Run:
             self._scheduler.succeeded(node)
             results.succeeded(node, result)
         elif is_failure(error):
-            not_before = self._scheduler.failed(node, record.started)
+            not_before = self._scheduler.failed(node, record.started, for_good)
             results.failed(node, error)
             if record.phase == 'init':
                 _LOG.error('%s can not be made', self._graph.names[node], exc_info=error)
         else:
             return [error]
+        self._trying = None  # whatever a listener raises, this try is over
         if self._call.listens:
             self._news.try_ended(node, record, not_before)
         return []
@@ -179,10 +188,16 @@ class Run:
         if not has(job, 'Cleanup'):
             return False
         tell = partial(self._tell_cleanup, node, self.results.tries.number(node))
-        number, context = next(self._stack.numbers), self._context
-        self._stack.push(Debt(number, node, job, self._graph, context.workdir, context.clock, tell))
+        number = self._number(node)
+        self._stack.push(
+            Debt(number, node, job, self._graph, self._workdir, self._call.clock, tell)
+        )
         self.results.cleanups.owed(node)
         return True
+
+    def _number(self, node: int) -> int:
+        """Return the number of the try of a Job that is under way, among those of all runs."""
+        return next(self._stack.numbers)
 
     def _tell_cleanup(self, node: int, number: int, ended: Ended | None) -> None:
         if ended is not None:

@@ -99,24 +99,33 @@ class Scheduler:
         self._blocked.succeeded[node] = True
         if node in self._blocked.dependents:
             for freed in self._blocked.without(node):
-                heappush(self._ready, (self._rounds.get(node, 1), freed))
+                heappush(self._ready, (self.round(node), freed))
 
-    def failed(self, node: int, started: float) -> float | None:
+    def failed(self, node: int, started: float, for_good: bool = False) -> float | None:
         """Take back a try that failed.
 
         Args:
             node: the Job's position.
             started: the instant at which the try began.
+            for_good: whether it is not to be tried again, whatever tries it has left.
 
         Returns:
             The instant from which the Job may be tried again; None if it has no tries left.
         """
         self._left[node] -= 1
-        if self._left[node] < 1:
+        if for_good or self._left[node] < 1:
             return None
         not_before = started + self._delays[node]
-        heappush(self._waiting, (not_before, self._rounds.get(node, 1) + 1, node))
+        heappush(self._waiting, (not_before, self.round(node) + 1, node))
         return not_before
+
+    def put_back(self, node: int) -> None:
+        """Take back a Job that was handed out but not tried; it has its turn when it is ready."""
+        heappush(self._ready, (self.round(node), node))
+
+    def round(self, node: int) -> int:
+        """Return the round of a Job's last try, or of its next one if it was put back."""
+        return self._rounds.get(node, 1)
 
 
 class _Blocked:

@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dojobber._exceptions import Failure, captured, class_name, message, notes
+from dojobber._exceptions import PACKAGE, Failure, captured, class_name, message, notes
 from dojobber._palette import COLOURS, WORDS
 from dojobber._text import cells, listed, painted, shortened, visible, wrapped
 from dojobber.outcome import JobReport, Outcome
@@ -51,7 +51,9 @@ class _Summary:
     def lines(self, jobs: Sequence[JobReport], seconds: float | None) -> Iterator[str]:
         yield from self._counts(jobs, seconds)
         by = {outcome: [each for each in jobs if each.outcome is outcome] for outcome in Outcome}
-        failed = by[Outcome.INTERRUPTED] + by[Outcome.FAILED]
+        # Those first that block most; sorted() keeps the order of the others.
+        worst = sorted(by[Outcome.FAILED], key=lambda each: -each._weight())
+        failed = by[Outcome.INTERRUPTED] + worst
         yield from self._told(self._failed, failed, 'Also failed')
         yield from self._told(self._would_run, by[Outcome.WOULD_RUN], 'Would run too')
         yield from self._names('Might run', by[Outcome.MIGHT_RUN])
@@ -125,8 +127,7 @@ class _Summary:
         if failure is None:
             return
         error = failure.exception
-        place = f'{_path(failure.file)}:{failure.line}: ' if failure.file else ''
-        text = f'{phase}: {place}{class_name(error)}{_said(failure)}'
+        text = f'{phase}: {_place(failure)}{class_name(error)}{_said(failure)}'
         yield from wrapped(text, self._width, '  ', '    ', _LINES)
         for line in captured(error, _LINES):
             yield shortened(f'    | {visible(line)}', self._width)
@@ -160,13 +161,16 @@ def _number(count: int, one: str, many: str) -> str:
     return f'{count} {one if count == 1 else many}'
 
 
-def _path(file: str) -> str:
-    """Return a path as seen from the current directory, if it is below."""
+def _place(failure: Failure) -> str:
+    """Return the user's own file and line, as seen from the current directory if it is below."""
+    file = failure.file
+    if not file or file.startswith(PACKAGE):
+        return ''
     try:
         here = os.path.join(os.getcwd(), '')
     except OSError:
-        return file
-    return file[len(here) :] if file.startswith(here) else file
+        here = ''
+    return f'{file[len(here) :] if file.startswith(here) else file}:{failure.line}: '
 
 
 def _said(failure: Failure) -> str:

@@ -50,13 +50,11 @@ def shortened(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
-    kept, left = '', width - len(dots)
-    for character in text:
-        left -= _cells(character)
-        if left < 0:
-            break
-        kept += character
-    return kept + dots
+    count, left = 0, width - len(dots)
+    while left >= _cells(text[count]):
+        left -= _cells(text[count])
+        count += 1
+    return text[:count] + dots
 
 
 def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[str]:

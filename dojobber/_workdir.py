@@ -8,9 +8,36 @@ from __future__ import annotations
 import fcntl
 import os
 from functools import partial
+from typing import Protocol
 
 # What a Job opens after it has closed all files gets the lowest numbers: not this one or above.
 _LEAST_DESCRIPTOR = 200
+
+
+class Directory(Protocol):
+    """Where phases start."""
+
+    def go(self) -> None:
+        """Change to the directory; raise OSError where that is impossible."""
+
+
+class NamedDirectory:
+    """A directory that is known by its path alone, in a worker; '' for any."""
+
+    __slots__ = ('_path',)
+
+    def __init__(self, path: str) -> None:
+        """Begin anywhere."""
+        self._path = path
+
+    def go(self) -> None:
+        """Change to the directory.
+
+        Raises:
+            OSError: there is none of this path, or it may not be entered.
+        """
+        if self._path:
+            os.chdir(self._path)
 
 
 class Workdir:
@@ -20,7 +47,8 @@ class Workdir:
 
     def __init__(self) -> None:
         """Open the current directory, for one user."""
-        self._users = 1
+        # As many as there are users: threads can add to a list at the same time.
+        self._users = [None]
         self._identity = None
         try:
             self._path = os.getcwd()
@@ -71,13 +99,18 @@ class Workdir:
             if os.getcwd() != self._path:
                 raise
 
+    @property
+    def path(self) -> str:
+        """The path as it was at first; '' if it was not known."""
+        return self._path
+
     def share(self) -> None:
         """Count one user more."""
-        self._users += 1
+        self._users.append(None)
 
     def release(self) -> None:
         """Count one user less; after the last one, close the directory."""
-        self._users -= 1
+        self._users.pop()
         if not self._users:
             self._close()
 

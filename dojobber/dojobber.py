@@ -10,7 +10,9 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
@@ -18,11 +20,13 @@ from dojobber import _formats, _picture
 from dojobber._cleanup import CleanupStack
 from dojobber._console import print_summary, show_log
 from dojobber._exceptions import insist, is_failure
+from dojobber._executor import make_pool
 from dojobber._graph import Graph, walk
 from dojobber._options import Options, as_listeners
 from dojobber._progress import Progress
 from dojobber._results import Results
 from dojobber._run import Call, Run
+from dojobber._side_by_side import SideBySide
 from dojobber._text import shown, wants_colours
 from dojobber._workdir import Workdir
 from dojobber.events import Event, Listener, RunEnded
@@ -32,6 +36,10 @@ from dojobber.report import Report, make_report
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 _Self = TypeVar('_Self', bound='DoJobber')
+
+
+def _get(queue: SimpleQueue[Any], timeout: float | None) -> Any:
+    return queue.get(timeout=None if timeout is None else min(timeout, 1e6))
 
 
 class DoJobber:
@@ -49,6 +57,7 @@ class DoJobber:
     # Tests put a clock of their own here.
     _clock = staticmethod(time.monotonic)
     _sleep = staticmethod(time.sleep)
+    _receive = staticmethod(_get)
 
     def __init__(
         self, dojobber_loglevel: int | str = logging.CRITICAL, cleanup: bool = True
@@ -85,6 +94,8 @@ class DoJobber:
         listeners: Iterable[Listener] = (),
         summary: bool = False,
         progress: bool = False,
+        executor: Executor | None = None,
+        max_in_flight: int | None = None,
     ) -> None:
         """Walk the graph of a Job and all that it depends on, and forget the results of before.
 
@@ -103,6 +114,11 @@ class DoJobber:
             listeners: callables that get each event of a run, in order and in the thread that
                 called `checknrun`. One that raises is logged, and gets no more of that run.
             summary: write a summary of each run to stderr at its end.
+            executor: tries Jobs that don't depend on each other at the same time, on its workers;
+                None means one after the other, here. It must have ``submit()`` as in
+                `concurrent.futures`, and stays the caller's to shut down.
+            max_in_flight: how many tries may be under way at once, at least 1; None means as many
+                as the executor has workers, where that can be known.
             progress: where stderr is a terminal, show there how far a run is.
 
         Raises:
@@ -119,7 +135,8 @@ class DoJobber:
         self._results = Results(self._graph, False)
         heard = as_listeners(listeners)
         graph = walk(root, default_tries, default_retry_delay)
-        self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
+        pool = make_pool(executor, max_in_flight, graph)
+        self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress, pool)
         self._graph = graph
 
     def set_args(self, *args: Any, **kwargs: Any) -> None:
@@ -178,7 +195,10 @@ class DoJobber:
             listens=options.listens,
             clock=self._clock,
             sleep=self._sleep,
+            receive=self._receive,
         )
+        if options.pool is not None:
+            return SideBySide(graph, call, self._stack, workdir, options.pool)
         return Run(graph, call, self._stack, workdir)
 
     def _summarize(self, event: Event) -> None:

@@ -37,7 +37,6 @@ class Outcome(str, Enum):
     NOT_RUN = 'not_run'
 
     __str__ = str.__str__
-    __format__ = str.__format__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +68,8 @@ class JobReport:
     _cleanup: Failure | None = field(repr=False)
     _blocked_by: Callable[[], tuple[str, ...]] = field(repr=False)
     _blocks: Callable[[], tuple[str, ...]] = field(repr=False)
+    #: How many blocked Jobs count for this one, each for one failed Job alone.
+    _weight: Callable[[], int] = field(repr=False)
 
     @property
     def check_exception(self) -> BaseException | None:

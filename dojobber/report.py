@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -105,13 +106,14 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
         _cleanup=cleanups.failures.get(node),
         _blocked_by=partial(blocking.blocked_by, node),
         _blocks=partial(blocking.blocks, node),
+        _weight=partial(blocking.weight, node),
     )
 
 
 class _Blocking:
     """Which failed Jobs block which others, worked out when asked for and kept."""
 
-    __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above')
+    __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above', '_weights')
 
     def __init__(self, outcomes: Sequence[Outcome], graph: Graph) -> None:
         self._outcomes = outcomes
@@ -120,6 +122,7 @@ class _Blocking:
         self._roots: dict[int, tuple[int, ...]] = {}
         #: For each Job the blocked ones that depend on it directly; empty until asked for.
         self._blocked_above: dict[int, list[int]] = {}
+        self._weights: Counter[int] = Counter()
 
     def blocked_by(self, node: int) -> tuple[str, ...]:
         """Return the failed Jobs that a blocked one depends on, over blocked ones only."""
@@ -140,6 +143,19 @@ class _Blocking:
             reached += new
         return tuple(self._names[each] for each in sorted(found - {node}))
 
+    def weight(self, node: int) -> int:
+        """Return how many blocked Jobs count for a failed one, each for its first root alone."""
+        if not self._weights:
+            root: dict[int, int] = {}
+            for each, outcome in enumerate(self._outcomes):
+                if outcome is Outcome.FAILED:
+                    root[each] = each
+                elif outcome is Outcome.BLOCKED:
+                    below = self._dependencies[each]
+                    root[each] = next(root[other] for other in below if other in root)
+            self._weights.update(root.values())
+        return self._weights[node]
+
     def _roots_of(self, node: int) -> tuple[int, ...]:
         path = [node]
         while path:
@@ -154,8 +170,6 @@ class _Blocking:
 
     def _stuck(self, node: int) -> list[int]:
         """Return those of a Job's dependencies that failed or are blocked."""
-        if self._outcomes[node] is Outcome.FAILED:
-            return []
         stuck = (Outcome.FAILED, Outcome.BLOCKED)
         return [each for each in self._dependencies[node] if self._outcomes[each] in stuck]
 

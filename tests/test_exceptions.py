@@ -1,13 +1,299 @@
-"""Exceptions whose own code makes trouble: each counts like any other."""
+"""What can be told of an exception, whatever its own code does."""
 
 from __future__ import annotations
 
+import gc
+import json
+import subprocess
+import sys
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job
+from dojobber._exceptions import (
+    Failure,
+    captured,
+    class_name,
+    insist,
+    is_failure,
+    message,
+    notes,
+    trace,
+    without_own_frame,
+)
+
+
+def caught(code: Any) -> BaseException:
+    """Call code that raises, and return its exception without the frame of this function."""
+    try:
+        code()
+    except BaseException as error:
+        return without_own_frame(error)
+    raise AssertionError('nothing raised')
+
+
+def line_of(code: Any) -> int:
+    """Return the number of the line after that of ``def``."""
+    number: int = code.__code__.co_firstlineno + 1
+    return number
+
+
+@pytest.mark.parametrize(
+    ('error', 'expected'),
+    [
+        (ValueError(), True),
+        (SystemExit(), True),
+        (KeyboardInterrupt(), False),
+        (GeneratorExit(), False),
+        (BaseException(), False),
+    ],
+)
+def test_exceptions_and_exits_are_failures(error: BaseException, expected: bool) -> None:
+    assert is_failure(error) is expected
+
+
+def test_failure_tells_the_line_of_the_hook() -> None:
+    def hook() -> None:
+        raise ValueError
+
+    error = caught(hook)
+    assert Failure.of(error) == (error, __file__, line_of(hook))
+
+
+def test_failure_tells_the_innermost_line_that_is_in_no_library() -> None:
+    def helper() -> None:
+        json.loads('{')
+
+    def hook() -> None:
+        helper()
+
+    error = caught(hook)
+    assert isinstance(error, ValueError)
+    assert Failure.of(error)[1:] == (__file__, line_of(helper))
+
+
+def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
+    error = caught(lambda: None.nothing)  # type: ignore[attr-defined]
+    assert Failure.of(error).file == __file__
+
+    code = compile('raise ValueError', '/opt/site-packages/hook.py', 'exec')
+    inner = compile('import json\njson.loads("{")', '/opt/site-packages/hook.py', 'exec')
+    assert Failure.of(caught(lambda: exec(code))).file == __file__
+    error = without_own_frame(caught(lambda: exec(inner)))
+    assert Failure.of(error)[1:] == ('/opt/site-packages/hook.py', 2)
+
+
+def test_failure_without_a_traceback_has_no_place() -> None:
+    error = ValueError()
+    assert Failure.of(error) == (error, '', 0)
+
+
+class Thing:
+    """Something that can be watched."""
+
+
+@pytest.mark.parametrize('how', ['plain', 'from', 'context', 'ring', 'suppressed'])
+def test_failure_without_frames_keeps_no_object_alive_but_place_and_chain(how: str) -> None:
+    watched = []
+
+    def below() -> None:
+        thing = Thing()
+        watched.append(weakref.ref(thing))
+        raise LookupError('below')
+
+    def hook() -> None:
+        thing = Thing()
+        watched.append(weakref.ref(thing))
+        if how == 'plain':
+            raise ValueError('above')
+        try:
+            below()
+        except LookupError as error:
+            if how == 'from':
+                raise ValueError('above') from error
+            if how == 'suppressed':
+                raise ValueError('above') from None
+            if how == 'ring':
+                above = ValueError('above')
+                error.__cause__ = above
+                raise above from error
+            raise ValueError('above')  # noqa: B904
+
+    gc.disable()
+    try:
+        error = caught(hook)
+        failure = Failure.of(error, keep_frames=False)
+        assert [each() for each in watched] == [None] * len(watched)
+    finally:
+        gc.enable()
+    assert failure.file == __file__
+    assert failure.line > 0
+    assert error.__traceback__ is None
+    if how != 'plain':
+        assert repr(error.__context__) == "LookupError('below')"
+
+
+def test_failure_with_frames_keeps_its_traceback() -> None:
+    def hook() -> None:
+        raise ValueError
+
+    error = caught(hook)
+    found = error.__traceback__
+    assert found is not None
+    Failure.of(error)
+    assert error.__traceback__ is found
+
+
+class Shy(Exception):
+    """Hide behind attributes of its own by the names of those that are looked at."""
+
+    __traceback__ = None  # type: ignore[assignment]
+    __cause__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+    __context__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+    __notes__ = property(lambda self: 1 / 0)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError('frozen')
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_failure_is_made_of_an_exception_that_hides() -> None:
+    def hook() -> None:
+        raise Shy
+
+    error = caught(hook)
+    assert Failure.of(error, keep_frames=False) == (error, __file__, line_of(hook))
+    assert message(error) == '<unprintable Shy object>'
+    assert notes(error) == []
+    assert 'Shy' in trace(error)
+
+
+def test_message_is_plain_text_whatever_str_returns() -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def __format__(self, spec: str) -> str:
+            raise ValueError
+
+    class Error(Exception):
+        def __str__(self) -> str:
+            return Text('hello')
+
+    assert type(message(Error())) is str
+    assert message(Error()) == 'hello'
+
+
+def test_class_name_is_found_past_a_metaclass() -> None:
+    class Meta(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise ValueError
+
+    class Odd(Exception, metaclass=Meta):
+        pass
+
+    assert class_name(Odd()) == 'Odd'
+
+
+class Noted(Exception):
+    """Have notes on each Python."""
+
+    def __init__(self, found: Any) -> None:
+        super().__init__()
+        self.__notes__ = found
+
+
+@pytest.mark.parametrize(
+    ('found', 'expected'),
+    [(['one', 'two'], ['one', 'two']), (['one', 2, None], ['one']), ([], []), (7, []), (None, [])],
+)
+def test_notes_are_those_that_are_text(found: Any, expected: list[str]) -> None:
+    assert notes(Noted(found)) == expected
+
+
+def test_notes_of_an_exception_without_any_are_none() -> None:
+    assert notes(ValueError()) == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='add_note is of Python 3.11')
+def test_notes_are_those_that_were_added() -> None:
+    error = ValueError()
+    error.add_note('see there')  # type: ignore[attr-defined, unused-ignore]
+    assert notes(error) == ['see there']
+
+
+def failed(output: Any = None, stderr: Any = None) -> subprocess.CalledProcessError:
+    return subprocess.CalledProcessError(3, 'command', output, stderr)
+
+
+class Unreadable(subprocess.SubprocessError):
+    """Refuse to tell."""
+
+    stderr = property(lambda self: 1 / 0)
+    output = property(lambda self: sys.exit())
+
+
+@pytest.mark.parametrize(
+    ('error', 'expected'),
+    [
+        (failed(stderr='1\n2\n3\n4\n'), ['2', '3', '4']),
+        (failed(stderr=b'1\r\n\n  \n2\xff'), ['1', '2\ufffd']),
+        (failed(output='out'), ['out']),
+        (failed(output='out', stderr='err'), ['err']),
+        (failed(output='out', stderr='\n'), ['out']),
+        (failed(output=b'out', stderr=b''), ['out']),
+        (failed(), []),
+        (failed(output=7, stderr=['x']), []),
+        (subprocess.TimeoutExpired('command', 1, stderr=b'slow'), ['slow']),
+        (Unreadable(), []),
+        (ValueError('no process'), []),
+    ],
+)
+def test_captured_is_the_end_of_what_a_process_wrote(
+    error: BaseException, expected: list[str]
+) -> None:
+    assert captured(error, 3) == expected
+
+
+def test_captured_looks_at_no_attribute_of_other_exceptions() -> None:
+    class Other(Exception):
+        stderr = 'not of a process'
+
+    assert captured(Other(), 3) == []
+
+
+def test_captured_is_nothing_where_no_process_was_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, 'subprocess')
+    assert captured(failed(stderr='text'), 3) == []
+
+
+def test_insist_takes_all_steps_whatever_they_raise() -> None:
+    error, interrupt = ValueError(), KeyboardInterrupt()
+    steps = []
+
+    def fails(errors: list[BaseException]) -> None:
+        steps.append('fails')
+        raise error
+
+    def is_interrupted_once(errors: list[BaseException]) -> None:
+        steps.append('interrupted')
+        if interrupt not in errors:
+            raise interrupt
+
+    errors: list[BaseException] = []
+    insist(errors, fails, is_interrupted_once, lambda errors: steps.append('last'))
+    assert steps == ['fails', 'interrupted', 'interrupted', 'last']
+    assert errors == [error, interrupt]
+
+
+# As Jobs raise them
 
 
 @dataclass(frozen=True)

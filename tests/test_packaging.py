@@ -19,6 +19,7 @@ import dojobber.errors
 import dojobber.events
 import dojobber.job
 import dojobber.outcome
+import dojobber.remote
 import dojobber.report
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -26,33 +27,39 @@ PACKAGE = REPOSITORY / 'dojobber'
 
 #: The modules of the package, and which of the others each may import.
 _IMPORTS = {
-    '__init__': 'dojobber errors events job outcome report',
+    '__init__': 'dojobber errors events job outcome remote report',
     '_attempt': '_exceptions _workdir job',
     '_cleanup': '_attempt _exceptions _graph _workdir job',
     '_console': '_exceptions _summary _text events outcome',
     '_exceptions': '',
+    '_executor': '_attempt _exceptions _graph _parcel _text _workdir _worker errors job',
     '_formats': '_graph _palette _text outcome',
     '_graph': '_text errors job',
     '_line': '_text',
+    '_locks': '_scheduler',
     '_news': '_attempt _exceptions _results _text events job outcome',
-    '_options': '_console _text errors events',
+    '_options': '_console _executor _text errors events',
     '_palette': 'outcome',
+    '_parcel': '_exceptions _text remote',
     '_picture': '',
     '_progress': '_line _text events',
     '_results': '_attempt _exceptions _graph outcome',
-    '_run': ('_attempt _cleanup _exceptions _graph _news _results _scheduler _workdir events job'),
+    '_run': ('_attempt _cleanup _exceptions _graph _news _results _scheduler _workdir events job '),
     '_scheduler': '',
+    '_side_by_side': '_attempt _cleanup _executor _graph _locks _run _workdir',
     '_summary': '_exceptions _palette _text outcome',
     '_text': '',
     '_workdir': '',
+    '_worker': '_attempt _parcel _workdir job',
     'dojobber': (
-        '_cleanup _console _exceptions _formats _graph _options _picture _progress '
-        '_results _run _text _workdir events job report'
+        '_cleanup _console _exceptions _executor _formats _graph _options _picture '
+        '_progress _results _run _side_by_side _text _workdir events job report '
     ),
     'errors': '',
     'events': 'job outcome',
     'job': '',
     'outcome': '_exceptions job',
+    'remote': '',
     'report': '_exceptions _graph _results _summary _text outcome',
 }
 ARROWS = {module: set(names.split()) for module, names in _IMPORTS.items()}
@@ -116,7 +123,7 @@ def test_import_writes_nothing_and_loads_no_subprocess() -> None:
     'module',
     [
         *(dojobber, dojobber.dojobber, dojobber.errors, dojobber.events, dojobber.job),
-        *(dojobber.outcome, dojobber.report),
+        *(dojobber.outcome, dojobber.remote, dojobber.report),
     ],
 )
 def test_public_names_are_sorted_and_there(module: object) -> None:

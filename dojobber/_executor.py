@@ -1,0 +1,303 @@
+"""Where tries are executed when there is an executor: on its threads, or shipped to its workers.
+
+Owns what an executor must be, and how a try goes out and comes back. Knows nothing of the order of
+tries, nor of what follows from how they ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from functools import partial
+from pickle import HIGHEST_PROTOCOL, dumps, loads
+from typing import Any, NamedTuple, Protocol
+
+from dojobber._attempt import Attempt, Context, Ended, attempt
+from dojobber._exceptions import Failure
+from dojobber._graph import Graph
+from dojobber._parcel import is_importable, pack_class, pack_items, unpack_items, unpacked
+from dojobber._text import shown
+from dojobber._workdir import Workdir
+from dojobber._worker import Reply, Request, run_shipped
+from dojobber.errors import ConfigurationError
+from dojobber.job import DummyJob, Job
+
+_LOG = logging.getLogger('DoJobber')
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An executor, and which Jobs may be tried on it and when, as configure() found it."""
+
+    executor: Executor
+    #: How many tries may be under way at once.
+    limit: int
+    #: Whether its workers are threads of this process.
+    has_threads: bool
+    #: The locks of the Jobs that have some.
+    locks: dict[type[Job], tuple[str, ...]]
+    #: The Jobs that are tried in the driver because they say so.
+    in_driver: frozenset[type[Job]]
+    #: Whether a class may be pickled as it is.
+    by_reference: Callable[[type], bool]
+
+
+def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
+    """Look whether an executor can try the Jobs of a graph.
+
+    Args:
+        executor: of any kind; None means that there is none.
+        max_in_flight: how many tries may be under way at once; None means as many as it has
+            workers.
+        graph: the Jobs.
+
+    Raises:
+        ConfigurationError: it can't.
+    """
+    if executor is None:
+        if max_in_flight is not None:
+            raise ConfigurationError(
+                f'max_in_flight needs an executor, got {shown(max_in_flight)} and executor=None'
+            )
+        return None
+    if not callable(getattr(executor, 'submit', None)):
+        raise ConfigurationError(
+            f'executor must be a concurrent.futures.Executor: it needs submit(), '
+            f'got {shown(executor)}'
+        )
+    has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
+        executor, 'InterpreterPoolExecutor'
+    )
+    has_processes = _is(executor, 'ProcessPoolExecutor')
+    pool = Pool(
+        executor=executor,
+        limit=_limit(executor, max_in_flight),
+        has_threads=has_threads,
+        locks={job: locks for job in graph.jobs if (locks := _locks(job))},
+        in_driver=frozenset(job for job in graph.jobs if _is_in_driver(job)),
+        by_reference=is_importable if has_processes else _is_in_a_module,
+    )
+    if has_processes:
+        for job in graph.jobs:
+            _check_travels(job, pool)
+    return pool
+
+
+def _is(executor: object, name: str) -> bool:
+    """Tell whether an executor is of a class of concurrent.futures, without loading that."""
+    modules = ('thread', 'process', 'interpreter')
+    found = (getattr(sys.modules.get(f'concurrent.futures.{each}'), name, None) for each in modules)
+    return any(each is not None and isinstance(executor, each) for each in found)
+
+
+def _is_in_a_module(job: type) -> bool:
+    """Tell whether workers that have a `__main__` of their own can import a class."""
+    return job.__module__ != '__main__' and is_importable(job)
+
+
+def _limit(executor: Executor, max_in_flight: Any) -> int:
+    workers = getattr(executor, '_max_workers', None)
+    if max_in_flight is None:
+        if not isinstance(workers, int):
+            raise ConfigurationError(
+                f'max_in_flight must be given: how many workers {shown(executor)} has is not known'
+            )
+        return workers
+    if type(max_in_flight) is not int or max_in_flight < 1:
+        raise ConfigurationError(
+            f'max_in_flight must be a whole number >= 1, got {shown(max_in_flight)}'
+        )
+    return min(max_in_flight, workers) if isinstance(workers, int) else max_in_flight
+
+
+def _locks(job: type[Job]) -> tuple[str, ...]:
+    locks: Any = getattr(job, 'LOCKS', ())
+    rule = f'{job.__name__}.LOCKS must be an iterable of names, got {shown(locks)}'
+    if isinstance(locks, (str, bytes)):
+        raise ConfigurationError(f'{rule}; write LOCKS = ({shown(locks)},)')
+    if not isinstance(locks, Iterable):
+        raise ConfigurationError(rule)
+    names = tuple(locks)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(rule)
+    return tuple(sorted(set(names)))
+
+
+def _is_in_driver(job: type[Job]) -> bool:
+    value = getattr(job, 'IN_DRIVER', False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f'{job.__name__}.IN_DRIVER must be a bool, got {shown(value)}')
+    return value
+
+
+def is_settled(job: type[Job]) -> bool:
+    """Tell whether a Job is a DummyJob without anything of its own to do."""
+    return (
+        getattr(job, 'Check', None) is DummyJob.Check
+        and job.__init__ is object.__init__
+        and job.__new__ is object.__new__
+    )
+
+
+def _check_travels(job: type[Job], pool: Pool) -> None:
+    """Refuse a class that this process's workers could not be sent."""
+    if job in pool.in_driver or is_settled(job):
+        return
+    try:
+        dumps(pack_class(job, pool.by_reference), HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise ConfigurationError(
+            f'{job.__name__} can not be sent to another process: {error}; define it in a module, '
+            f'or write IN_DRIVER = True'
+        ) from error
+
+
+class Sent(NamedTuple):
+    """A try that is under way."""
+
+    #: The position of its Job.
+    node: int
+    #: Of the try, among those of all runs.
+    number: int
+    job_class: type[Job]
+    #: The instant at which it began.
+    started: float
+
+
+class Returned(NamedTuple):
+    """What came back of a try."""
+
+    result: Any
+    record: Attempt | None
+    #: The phases that were not told yet.
+    phases: list[tuple[str, Ended | None]]
+    #: The object for a Cleanup that is not due yet; None if there is none to make due.
+    job: Job | None
+
+
+class Way(Protocol):
+    """How tries go out and come back."""
+
+    def submit(self, sent: Sent) -> Future[Any]:
+        """Send a try out."""
+
+    def returned(self, sent: Sent, future: Future[Any]) -> Returned:
+        """Return what came of a try; raise what the executor raised instead."""
+
+
+class OnThreads:
+    """Tries on threads of this process: they share all objects with the driver."""
+
+    def __init__(self, pool: Pool, context: Context, tell: Callable[..., None]) -> None:
+        """Get ready.
+
+        Args:
+            pool: with the executor.
+            context: of the run.
+            tell: hears of phases, from any thread.
+        """
+        self._submit = pool.executor.submit
+        self._context = context if context.tell is None else replace(context, tell=tell)
+
+    def submit(self, sent: Sent) -> Future[Any]:
+        """Send a try out."""
+        return self._submit(attempt, sent.node, sent.job_class, sent.started, self._context)
+
+    def returned(self, sent: Sent, future: Future[Any]) -> Returned:
+        """Return what came of a try."""
+        result, record = future.result()
+        return Returned(result, record, [], None)
+
+
+class Shipped:
+    """Tries in other processes: all that they need is sent, and what came of them comes back."""
+
+    def __init__(self, pool: Pool, context: Context, workdir: Workdir) -> None:
+        """Get ready.
+
+        Args:
+            pool: with the executor.
+            context: of the run.
+            workdir: the directory of the run.
+        """
+        self._submit = pool.executor.submit
+        self._context = context
+        self._workdir = workdir
+        self._run = os.urandom(8).hex()
+        self._pack: Callable[[type[Job]], Any] = partial(pack_class, by_reference=pool.by_reference)
+        #: The number of the latest try that wrote a key of the global storage.
+        self._writers: dict[Any, int] = {}
+        self._told: set[str] = set()
+
+    def submit(self, sent: Sent) -> Future[Any]:
+        """Send a try out, with a copy of the global storage."""
+        context = self._context
+        shared, lost = pack_items(context.global_storage)
+        self._tell_lost(sent.job_class, [f'global_storage[{key}]' for key in lost])
+        request = Request(
+            token=(self._run, sent.job_class.__name__, sent.number),
+            job=self._pack(sent.job_class),
+            args=context.args,
+            kwargs=context.kwargs,
+            global_storage=list(shared.values()),
+            no_act=context.no_act,
+            directory=self._workdir.path,
+        )
+        return self._submit(run_shipped, request)
+
+    def returned(self, sent: Sent, future: Future[Any]) -> Returned:
+        """Return what came of a try, and merge what it has put into the global storage."""
+        reply: Reply = loads(future.result())
+        values = unpacked(reply.parcels)
+        self._merge(reply, sent.number)
+        self._tell_lost(sent.job_class, reply.lost)
+        check, run = values[reply.check], values[reply.run]
+        record = Attempt(
+            sent.started,
+            reply.seconds,
+            reply.phase,
+            values[reply.exception],
+            None if check is None else Failure.of(check),
+            reply.ran,
+            None if run is None else Failure.of(run),
+            reply.would_run,
+        )
+        phases = [
+            (name, how and Ended(values[how[0]], values[how[1]], how[2]))
+            for name, how in reply.phases
+        ]
+        return Returned(values[reply.result], record, phases, self._remade(sent.job_class, reply))
+
+    def _merge(self, reply: Reply, number: int) -> None:
+        """Take over what a try has changed, unless a try that was sent out later has, too."""
+        shared, writers = self._context.global_storage, self._writers
+        changed, _ = unpack_items(reply.changed)
+        for key in [*changed, *map(loads, reply.deleted)]:
+            if writers.get(key, 0) <= number:
+                writers[key] = number
+                if key in changed:
+                    shared[key] = changed[key]
+                else:
+                    shared.pop(key, None)
+
+    def _remade(self, job_class: type[Job], reply: Reply) -> Job | None:
+        """Return an object that a Cleanup can be called on, if one is due."""
+        if reply.storage is None:
+            return None
+        job = object.__new__(job_class)
+        attributes, _ = unpack_items(reply.attributes)
+        job.__dict__.update(attributes)
+        job.storage, _ = unpack_items(reply.storage)
+        job.global_storage = self._context.global_storage
+        return job
+
+    def _tell_lost(self, job_class: type[Job], lost: Iterable[str]) -> None:
+        for what in lost:
+            line = f'{job_class.__name__}: {what} can not travel'
+            if line not in self._told:
+                self._told.add(line)
+                _LOG.debug('%s', line)

@@ -1,0 +1,177 @@
+"""How classes, values and exceptions travel between processes, as far as they can.
+
+Owns what is pickled and what stands for that which can't be. Knows nothing of executors.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pickle import HIGHEST_PROTOCOL, dumps, loads
+from types import FunctionType
+from typing import Any
+
+from dojobber._exceptions import Failure, carry, class_name, is_failure, message, trace
+from dojobber._text import shown
+from dojobber.remote import RemoteError, RemoteValue
+
+# What a class makes for itself, and DEPS: a worker needs none, and they may be thousands.
+_LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS'}
+
+
+@dataclass(frozen=True, slots=True)
+class PackedClass:
+    """A class that can't be imported by its name, such as one made with type()."""
+
+    metaclass: type
+    name: str
+    bases: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+
+def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
+    """Return what a class is made from again by `unpack_class`.
+
+    Args:
+        job_class: the class.
+        by_reference: whether a class may travel as it is.
+    """
+    own = vars(job_class)
+    if by_reference(job_class) or any(map(_is_tied, own.values())):
+        return job_class
+    return PackedClass(
+        metaclass=type(job_class),
+        name=job_class.__name__,
+        bases=tuple(pack_class(base, by_reference) for base in job_class.__bases__),
+        attributes={name: value for name, value in own.items() if name not in _LEFT_OUT},
+    )
+
+
+def _is_tied(value: object) -> bool:
+    """Tell whether a function uses super(): it would go on to speak of the class it was made in."""
+    function = getattr(value, '__func__', value)
+    return isinstance(function, FunctionType) and '__class__' in function.__code__.co_freevars
+
+
+def unpack_class(packed: Any) -> Any:
+    """Return the class that was packed, or one made like it."""
+    if not isinstance(packed, PackedClass):
+        return packed
+    bases = tuple(map(unpack_class, packed.bases))
+    return packed.metaclass(packed.name, bases, dict(packed.attributes))
+
+
+def is_importable(job_class: type) -> bool:
+    """Tell whether a class is found again by its module and name."""
+    found: Any = sys.modules.get(job_class.__module__)
+    for name in job_class.__qualname__.split('.'):
+        found = getattr(found, name, None)
+    return found is job_class
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A value that travels as it is, or else what can be told of it."""
+
+    #: Its pickle; None if it can't travel.
+    data: bytes | None
+    #: What stands for it: its repr(), or the message of an exception.
+    text: str
+    #: Of an exception: its class, its stack trace, and where it came from.
+    class_name: str = ''
+    trace: str = ''
+    file: str = ''
+    line: int = 0
+    #: Of an exception: whether it ends the run.
+    ends_run: bool = False
+
+
+class Packer:
+    """Pack values so that what is one object here is one there."""
+
+    __slots__ = ('parcels', '_places', '_values')
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.parcels: list[Parcel] = []
+        self._places: dict[int, int] = {}
+        self._values: list[object] = []
+
+    def add(self, value: object) -> int:
+        """Pack a value and return its place among the parcels."""
+        if id(value) not in self._places:
+            self._places[id(value)] = len(self.parcels)
+            self._values.append(value)
+            self.parcels.append(_packed(value))
+        return self._places[id(value)]
+
+
+def _packed(value: object) -> Parcel:
+    if not isinstance(value, BaseException):
+        data = pickled(value)
+        return Parcel(data, shown(value) if data is None else '')
+    _, file, line = Failure.of(value)
+    ends_run = not is_failure(value)
+    return Parcel(
+        pickled(value), message(value), class_name(value), trace(value), file, line, ends_run
+    )
+
+
+def unpacked(parcels: Iterable[Parcel]) -> list[Any]:
+    """Return what was packed, or what stands for it."""
+    return [_unpacked(parcel) for parcel in parcels]
+
+
+def _unpacked(parcel: Parcel) -> Any:
+    try:
+        if parcel.data is None:
+            raise LookupError
+        value = loads(parcel.data)
+    except Exception:
+        if not parcel.class_name:
+            return RemoteValue(parcel.text)
+        text = parcel.text
+        value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
+    if isinstance(value, BaseException) and parcel.class_name:
+        carry(value, parcel.trace, parcel.file, parcel.line)
+    return value
+
+
+def pickled(value: object) -> bytes | None:
+    """Return a pickle that was seen to work; None if there is none."""
+    try:
+        data = dumps(value, HIGHEST_PROTOCOL)
+        loads(data)
+    except Exception:
+        return None
+    return data
+
+
+def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
+    """Pack a dict's items one by one.
+
+    Returns:
+        The pickles of the pairs of key and value, by key; and how the keys are shown that can't
+        travel.
+    """
+    packed, lost = {}, []
+    for key, value in list(items.items()):
+        data = pickled((key, value))
+        if data is None:
+            lost.append(shown(key))
+        else:
+            packed[key] = data
+    return packed, lost
+
+
+def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
+    """Return the dict of pickled pairs, and how many of them could not be made again."""
+    items, lost = {}, 0
+    for data in packed:
+        try:
+            key, value = loads(data)
+            items[key] = value
+        except Exception:
+            lost += 1
+    return items, lost

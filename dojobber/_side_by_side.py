@@ -1,0 +1,195 @@
+"""One checknrun() with an executor: several tries under way at once.
+
+Owns which tries are under way, and how a run ends while some are. All else is as in `_run`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dojobber._attempt import Attempt, Ended, attempt
+from dojobber._cleanup import CleanupStack
+from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_settled
+from dojobber._graph import Graph
+from dojobber._locks import LockingScheduler
+from dojobber._run import Call, Run
+from dojobber._workdir import Workdir
+
+
+class SideBySide(Run):
+    """Try the Jobs of one graph on an executor."""
+
+    __slots__ = ('_pool', '_way', '_arrived', '_under_way', '_unsettled', '_numbers')
+
+    def __init__(
+        self, graph: Graph, call: Call, stack: CleanupStack, workdir: Workdir, pool: Pool
+    ) -> None:
+        """Get ready; `go` begins.
+
+        Args:
+            graph: the Jobs.
+            call: what to call them with.
+            stack: gets the tries that are owed a Cleanup.
+            workdir: the directory in which the hooks are called.
+            pool: what tries them.
+        """
+        super().__init__(graph, call, stack, workdir)
+        locks = {node: pool.locks[job] for node, job in enumerate(graph.jobs) if job in pool.locks}
+        self._scheduler = LockingScheduler(graph.dependencies, self._allowed, graph.delays, locks)
+        self._pool = pool
+        #: Tries that have ended, and what threads tell of phases.
+        self._arrived: SimpleQueue[Any] = SimpleQueue()
+        self._under_way: dict[Future[Any], Sent] = {}
+        #: Jobs of whose tries it is not known yet how they went.
+        self._unsettled: set[int] = set()
+        #: Of the last try of each Job, among those of all runs.
+        self._numbers: dict[int, int] = {}
+        self._way: Way
+        if pool.has_threads:
+            self._way = OnThreads(pool, self._context, self._tell_from_thread)
+        else:
+            self._way = Shipped(pool, self._context, workdir)
+
+    def close(self, errors: list[BaseException]) -> None:
+        """Give each Job a status; what is still under way holds back its Cleanups.
+
+        Args:
+            errors: what ended the run before its time, if anything did.
+        """
+        under_way = {sent.node for sent in self._under_way.values()}
+        for node in under_way | self._unsettled:
+            self.results.interrupted(node, errors[0])
+        self._stack.hold_back(self._graph, under_way)
+        super().close(errors)
+
+    def _loop(self) -> list[BaseException]:
+        """Hand out tries and take them back; return what ends the run before its time."""
+        try:
+            interrupts = self._hand_out()
+        except BaseException as caught:
+            interrupts = [caught]
+        for future in list(self._under_way):
+            future.cancel()
+        while self._under_way:
+            self._take_one(None)
+        return interrupts
+
+    def _hand_out(self) -> list[BaseException]:
+        while True:
+            now, due = self._call.clock(), None
+            is_full = len(self._under_way) >= self._pool.limit
+            node = None if is_full else self._scheduler.next(now)
+            if not is_full and self._scheduler.due is not None:
+                due = self._scheduler.due - now
+            if node is not None:
+                interrupts = self._try(node, now)
+            elif self._under_way:
+                interrupts = self._take_one(due)
+            elif due is not None:
+                self._wait(due)
+                continue
+            else:
+                return []
+            if interrupts:
+                return interrupts
+
+    def _try(self, node: int, now: float) -> list[BaseException]:
+        """Try a Job here, or send it out."""
+        job_class = self._graph.jobs[node]
+        here = job_class in self._pool.in_driver
+        while here and self._pool.has_threads and self._under_way:
+            # The directory is that of the process: such a Job is alone in it.
+            if interrupts := self._take_one(None):
+                return interrupts
+        if self._call.listens:
+            self._news.try_started(node)
+        self._numbers[node] = next(self._stack.numbers)
+        self._unsettled.add(node)
+        if here or is_settled(job_class):
+            result, record = attempt(node, job_class, now, self._context)
+            return self._settle(node, now, result, record)
+        self._send(Sent(node, self._numbers[node], job_class, now))
+        return []
+
+    def _send(self, sent: Sent) -> None:
+        try:
+            future = self._way.submit(sent)
+        except Exception as error:
+            if _ends_run(error):
+                raise
+            self._refuse(sent, error)
+        else:
+            self._under_way[future] = sent
+            self._unsettled.discard(sent.node)
+            # Not wait(), which goes over all futures each time. What a callback raises would be
+            # lost, but this one raises nothing.
+            future.add_done_callback(self._arrived.put)
+
+    def _take_one(self, timeout: float | None) -> list[BaseException]:
+        """Take in what arrives next; return what must end the run.
+
+        Args:
+            timeout: seconds to wait at most; None means as long as it takes.
+        """
+        try:
+            arrived = self._call.receive(self._arrived, timeout)
+        except Empty:
+            return []
+        if not isinstance(arrived, Future):
+            self._news.phase(*arrived)
+            return []
+        sent = self._under_way[arrived]
+        self._unsettled.add(sent.node)
+        del self._under_way[arrived]
+        return self._returned(sent, arrived)
+
+    def _returned(self, sent: Sent, future: Future[Any]) -> list[BaseException]:
+        try:
+            returned = self._way.returned(sent, future)
+        except (Exception, concurrent.futures.CancelledError) as error:
+            if _ends_run(error):
+                return [error]  # whether it was executed is not known
+            self._refuse(sent, error)
+            return []
+        if returned.job is not None:
+            self._owe(sent.node, returned.job)
+        for phase, ended in returned.phases:
+            self._news.phase(sent.node, phase, ended)
+        return self._settle(sent.node, sent.started, returned.result, returned.record)
+
+    def _settle(
+        self, node: int, started: float, result: Any, record: Attempt | None
+    ) -> list[BaseException]:
+        """Take in how a try went; return what must end the run."""
+        if record is None:
+            record = Attempt(started, (0.0, self._call.clock() - started), 'check')
+        interrupts = self._take_back(node, result, record)
+        if not interrupts:
+            self._unsettled.discard(node)
+        return interrupts
+
+    def _refuse(self, sent: Sent, error: Exception) -> None:
+        """Take in that a try could not be sent out: a fault of the script, so not tried again."""
+        if self._call.listens:
+            self._news.phase(sent.node, 'init', None)
+            self._news.phase(sent.node, 'init', Ended(None, error, 0.0))
+        self._take_back(
+            sent.node, None, Attempt(sent.started, (0.0,), 'init', error), for_good=True
+        )
+        self._unsettled.discard(sent.node)
+
+    def _number(self, node: int) -> int:
+        return self._numbers[node]
+
+    def _tell_from_thread(self, node: int, phase: str, ended: Ended | None) -> None:
+        self._arrived.put((node, phase, ended))
+
+
+def _ends_run(error: BaseException) -> bool:
+    """Tell whether an executor that raises this can be used no more."""
+    unpickled = RecursionError, NotImplementedError
+    broken = concurrent.futures.CancelledError, RuntimeError
+    return isinstance(error, broken) and not isinstance(error, unpickled)

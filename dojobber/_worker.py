@@ -1,0 +1,161 @@
+"""One try in a worker: another process, perhaps on another machine.
+
+Owns what is sent there and what comes back. Sees nothing of the driver: no console, no clock of
+its, no other try.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pickle import HIGHEST_PROTOCOL, dumps
+from typing import Any
+
+from dojobber._attempt import Attempt, Context, Ended, attempt, has
+from dojobber._parcel import (
+    Packer,
+    Parcel,
+    pack_items,
+    pickled,
+    unpack_class,
+    unpack_items,
+)
+from dojobber._workdir import NamedDirectory
+from dojobber.job import Job
+
+# What an object has that is not its user's to keep.
+_NOT_KEPT = {
+    *('storage', 'global_storage', '_check_phase', '_check_exception', '_run_results'),
+    *('_run_exception', '_recheck_results', '_recheck_exception'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a try needs. The executor's own pickler carries it."""
+
+    #: Tells equal tries apart: an executor may take calls with equal arguments for one.
+    token: tuple[str, str, int]
+    #: By `_parcel.pack_class`.
+    job: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    #: Pickled pairs of key and value.
+    global_storage: list[bytes]
+    no_act: bool
+    #: The directory of each phase; '' for the one of the worker.
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a try. Numbers are places among the parcels."""
+
+    parcels: list[Parcel]
+    result: int
+    exception: int
+    check: int
+    run: int
+    phase: str
+    seconds: tuple[float, ...]
+    ran: bool
+    would_run: bool
+    #: The phases as they were told: a name; result, exception and seconds, or None at the start.
+    phases: list[tuple[str, tuple[int, int, float] | None]]
+    #: What a Cleanup needs; None if none is owed. Pickled pairs of key and value.
+    storage: list[bytes] | None
+    attributes: list[bytes]
+    #: What the try has set in the global storage, and the pickled keys of what it has deleted.
+    changed: list[bytes]
+    deleted: list[bytes]
+    #: What could not travel, in words.
+    lost: list[str]
+
+
+class _Try:
+    """Note what happens in a try."""
+
+    def __init__(self) -> None:
+        self.packer = Packer()
+        self.phases: list[tuple[str, tuple[int, int, float] | None]] = []
+        self.lost: list[str] = []
+        self.job: Job | None = None
+
+    def owe(self, token: object, job: Job) -> bool:
+        owed = has(job, 'Cleanup')
+        self.job = job if owed else None
+        return owed
+
+    def tell(self, token: object, phase: str, ended: Ended | None) -> None:
+        add = self.packer.add
+        how = None if ended is None else (add(ended.result), add(ended.exception), ended.seconds)
+        self.phases.append((phase, how))
+
+
+def run_shipped(request: Request) -> bytes:
+    """Make a try and return the pickled `Reply`; whatever happens, it is in there."""
+    noted = _Try()
+    shared, gone = unpack_items(request.global_storage)
+    before, _ = pack_items(shared)
+    context = Context(
+        args=request.args,
+        kwargs=request.kwargs,
+        global_storage=shared,
+        no_act=request.no_act,
+        workdir=NamedDirectory(request.directory),
+        clock=time.monotonic,
+        owe=noted.owe,
+        tell=noted.tell,
+    )
+    started = time.monotonic()
+    try:
+        result, record = attempt(None, unpack_class(request.job), started, context)
+    except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
+        result, record = None, Attempt(started, (), 'init', caught)
+    assert record is not None  # for there is one who listens
+    if gone:
+        noted.lost.append(f'{gone} values of global_storage')
+    return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
+
+
+def _reply(
+    noted: _Try,
+    result: Any,
+    record: Attempt,
+    shared: dict[Any, Any],
+    before: dict[Any, bytes],
+) -> Reply:
+    add, job = noted.packer.add, noted.job
+    after, lost = pack_items(shared)
+    noted.lost += [f'global_storage[{key}]' for key in lost]
+    storage = attributes = None
+    if job is not None:
+        storage, attributes = _kept(noted, 'storage', job.storage), _kept_attributes(noted, job)
+    return Reply(
+        result=add(result),
+        exception=add(record.exception),
+        check=add(record.check and record.check.exception),
+        run=add(record.run and record.run.exception),
+        parcels=noted.packer.parcels,
+        phase=record.phase,
+        seconds=record.seconds,
+        ran=record.ran,
+        would_run=record.would_run,
+        phases=noted.phases,
+        storage=storage,
+        attributes=attributes or [],
+        changed=[data for key, data in after.items() if before.get(key) != data],
+        deleted=[data for key in before if key not in shared if (data := pickled(key))],
+        lost=noted.lost,
+    )
+
+
+def _kept_attributes(noted: _Try, job: Job) -> list[bytes]:
+    own = getattr(job, '__dict__', {})
+    return _kept(noted, 'self', {name: own[name] for name in own if name not in _NOT_KEPT})
+
+
+def _kept(noted: _Try, what: str, items: dict[Any, Any]) -> list[bytes]:
+    packed, lost = pack_items(items)
+    noted.lost += [f'{what}[{key}]' for key in lost]
+    return list(packed.values())

@@ -1,0 +1,42 @@
+"""What stands for that which could not travel from a worker to the driver.
+
+Owns two small classes. Knows nothing of how things travel.
+"""
+
+from __future__ import annotations
+
+__all__ = ['RemoteError', 'RemoteValue']
+
+
+class RemoteError(Exception):
+    """Stand for an exception that was raised in a worker and can't be made again here."""
+
+    def __init__(self, class_name: str, text: str) -> None:
+        """Make it from what can be told of the exception.
+
+        Args:
+            class_name: the name of its class.
+            text: its message.
+        """
+        super().__init__(class_name, text)
+        #: The name of the exception's class.
+        self.class_name = class_name
+        #: Its message.
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'{self.class_name}: {self.text}' if self.text else self.class_name
+
+
+class RemoteValue:
+    """Stand for a value that was returned in a worker and can't be made again here."""
+
+    __slots__ = ('text',)
+
+    def __init__(self, text: str) -> None:
+        """Make it from the ``repr()`` of the value."""
+        #: The ``repr()`` of the value.
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f'RemoteValue({self.text!r})'
