@@ -138,7 +138,7 @@ class SideBySide(Run):
             arrived = self._call.receive(self._arrived, timeout)
         except Empty:
             return []
-        if not isinstance(arrived, Future):
+        if isinstance(arrived, tuple):
             self._news.phase(*arrived)
             return []
         sent = self._under_way[arrived]
@@ -149,7 +149,7 @@ class SideBySide(Run):
     def _returned(self, sent: Sent, future: Future[Any]) -> list[BaseException]:
         try:
             returned = self._way.returned(sent, future)
-        except (Exception, concurrent.futures.CancelledError) as error:
+        except Exception as error:
             if _ends_run(error):
                 return [error]  # whether it was executed is not known
             self._refuse(sent, error)
