@@ -9,7 +9,6 @@
 The exit status is 0 if all rules are kept, 1 if one is broken, and 2 if none is, but something
 could not be looked at: passwords, for one, are for root only.
 """
-# ruff: noqa: D102 (what a Check does, its class says)
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@
 Only `executor` knows what the Jobs run on. On a real cluster `--directory` must be one that all
 machines see, and each of them needs dojobber.
 """
-# ruff: noqa: D102 (what Check, Run and Cleanup do, they say by their names)
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@
 
 This is where the tutorial ends, docs/tutorial.rst.
 """
-# ruff: noqa: D102 (what Check, Run and Cleanup do, they say by their names)
 
 from __future__ import annotations
 
