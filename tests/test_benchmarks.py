@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import main
-from tests.benchmarks.sections import SECTIONS, Settings
+from tests.benchmarks.__main__ import SECTIONS, main
+from tests.benchmarks.sections import Settings
 from tests.benchmarks.subjects import CASES, SHAPES, Case, Subject
 
-TINY = Settings(sizes=(10, 24), rounds=1, growth=(10, 20))
+TINY = Settings(
+    sizes=(10, 24), rounds=1, growth=(10, 20), waiting=16, working=4, empty=10, layered=(10, 20)
+)
 
 
 def test_each_section_has_rows_of_finite_positive_figures(

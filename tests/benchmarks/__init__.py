@@ -14,6 +14,8 @@ does next to nothing, and the Jobs here do nothing but take their arguments.
   same arguments.
 * The reference of configure() is a `graphlib.TopologicalSorter`. Timed are one add() for each Job
   with its DEPS and all of static_order(); the list of the Jobs is made before.
+* The reference of a run on an executor is a loop that submits what tries the Jobs, and waits, with
+  as many calls under way; or the time that the Jobs must take if nothing but them takes any.
 
 Nothing is judged here: the summary shows the target of a figure, if there is one, beside it.
 """

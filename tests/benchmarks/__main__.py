@@ -10,8 +10,21 @@ from pathlib import Path
 from statistics import median
 
 from tests import benchmarks
-from tests.benchmarks.sections import QUICK, SECTIONS, Row, Settings
+from tests.benchmarks.executors import executors
+from tests.benchmarks.sections import (
+    QUICK,
+    Row,
+    Settings,
+    configure,
+    delays,
+    growth,
+    imports,
+    listening,
+    memory,
+    runs,
+)
 
+SECTIONS = (runs, listening, configure, memory, imports, growth, delays, executors)
 #: The rows of each section, by its name.
 Tables = dict[str, list[Row]]
 
@@ -64,6 +77,8 @@ def summary(tables: Tables) -> Iterator[Row]:
     """Summary: medians over chain, wide and layered of 1,000 Jobs or more, beside their targets."""
     for measured, target, value in (*ratios(tables), *sizes(tables)):
         yield {'measured': measured, 'at most': target, 'figure': value}
+    for row in tables['executors']:
+        yield {column: row[column] for column in ('measured', 'at most', 'figure')}
 
 
 def ratios(tables: Tables) -> Iterator[tuple[str, str, float]]:

@@ -1,4 +1,4 @@
-"""The sections of the benchmark: each yields the rows of one table.
+"""The sections of the benchmark, but the one about executors: each yields the rows of one table.
 
 The first line of a section's docstring is the table's title, its name the key in the JSON.
 """
@@ -36,6 +36,12 @@ class Settings:
     rounds: int = 9
     #: Two numbers of Jobs: how time grows from the first to the second. None: not measured.
     growth: tuple[int, int] | None = (1_000, 100_000)
+    #: On executors, the numbers of Jobs that wait, that work and that do nothing.
+    waiting: int = 200
+    working: int = 64
+    empty: int = 1_000
+    #: Two numbers of Jobs of layered graphs on executors.
+    layered: tuple[int, int] = (1_000, 10_000)
 
     def graphs(self) -> Iterator[tuple[str, int, int]]:
         """Return the shape and size of each graph, and the number of rounds for it."""
@@ -45,7 +51,7 @@ class Settings:
                     yield shape, size, self.rounds * (3 if size <= 1_000 else 1)
 
 
-QUICK = Settings(all_shapes_to=1_000, rounds=3, growth=None)
+QUICK = Settings(all_shapes_to=1_000, rounds=3, growth=None, working=32, layered=(1_000, 5_000))
 
 
 def seconds(prepare: Prepare) -> float:
@@ -196,6 +202,3 @@ def delays(settings: Settings) -> Iterator[Row]:
         job.RETRY_DELAY = 0.1
     times = [seconds(subject.checknrun) for _ in range(settings.rounds)]
     yield {'Jobs': 20, 'delays': median(times) / 0.2}
-
-
-SECTIONS = (runs, listening, configure, memory, imports, growth, delays)

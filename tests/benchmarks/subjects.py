@@ -142,9 +142,9 @@ class Subject:
             return [job for job, _ in order]
         return [job for job, runs in order for _ in range(int(runs) or 1)]
 
-    def checknrun(self) -> Callable[[], object]:
+    def checknrun(self, **options: Any) -> Callable[[], object]:
         """Prepare a run."""
-        return self.configured().checknrun
+        return self.configured(**options).checknrun
 
     def listened_to(self) -> Callable[[], object]:
         """Prepare a run with a listener that does nothing."""
