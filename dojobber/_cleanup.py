@@ -60,6 +60,10 @@ class CleanupStack:
         debt.workdir.share()
         self._due.append(debt)
 
+    def owes(self, number: int) -> bool:
+        """Tell whether the Cleanup of a try is due."""
+        return any(debt.number == number for debt in self._due)
+
     def hold_back(self, graph: Graph, nodes: Iterable[int]) -> None:
         """Let the next unwinding leave alone what Jobs need that are under way still."""
         self._under_way = [(graph, node) for node in nodes]

@@ -5,8 +5,7 @@ Owns which tries are under way, and how a run ends while some are. All else is a
 
 from __future__ import annotations
 
-import concurrent.futures
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -18,11 +17,24 @@ from dojobber._locks import LockingScheduler
 from dojobber._run import Call, Run
 from dojobber._workdir import Workdir
 
+# What an executor says that can be used no more, of a call that it has taken.
+_BROKEN = BrokenExecutor, CancelledError
+# What is a RuntimeError and yet says no more than that something does not pickle.
+_UNPICKLED = RecursionError, NotImplementedError
+
 
 class SideBySide(Run):
     """Try the Jobs of one graph on an executor."""
 
-    __slots__ = ('_pool', '_way', '_arrived', '_under_way', '_unsettled', '_numbers')
+    __slots__ = (
+        '_pool',
+        '_way',
+        '_arrived',
+        '_under_way',
+        '_unsettled',
+        '_numbers',
+        '_is_ending',
+    )
 
     def __init__(
         self, graph: Graph, call: Call, stack: CleanupStack, workdir: Workdir, pool: Pool
@@ -47,6 +59,8 @@ class SideBySide(Run):
         self._unsettled: set[int] = set()
         #: Of the last try of each Job, among those of all runs.
         self._numbers: dict[int, int] = {}
+        #: Whether nothing more is sent out.
+        self._is_ending = False
         self._way: Way
         if pool.has_threads:
             self._way = OnThreads(pool, self._context, self._tell_from_thread)
@@ -71,8 +85,11 @@ class SideBySide(Run):
             interrupts = self._hand_out()
         except BaseException as caught:
             interrupts = [caught]
+        self._is_ending = True
         for future in list(self._under_way):
             future.cancel()
+            # Once more: Ctrl-C may have come before the first time, or when it had arrived.
+            future.add_done_callback(self._arrived.put)
         while self._under_way:
             self._take_one(None)
         return interrupts
@@ -104,6 +121,7 @@ class SideBySide(Run):
             # The directory is that of the process: such a Job is alone in it.
             if interrupts := self._take_one(None):
                 return interrupts
+            now = self._call.clock()
         if self._call.listens:
             self._news.try_started(node)
         self._numbers[node] = next(self._stack.numbers)
@@ -116,13 +134,13 @@ class SideBySide(Run):
 
     def _send(self, sent: Sent) -> None:
         try:
-            future = self._way.submit(sent)
+            # In one line, so that no Ctrl-C can come between.
+            self._under_way[future := self._way.submit(sent)] = sent
         except Exception as error:
-            if _ends_run(error):
-                raise
+            if isinstance(error, RuntimeError) and not isinstance(error, _UNPICKLED):
+                raise  # the executor can be used no more
             self._refuse(sent, error)
         else:
-            self._under_way[future] = sent
             self._unsettled.discard(sent.node)
             # Not wait(), which goes over all futures each time. What a callback raises would be
             # lost, but this one raises nothing.
@@ -141,24 +159,31 @@ class SideBySide(Run):
         if isinstance(arrived, tuple):
             self._news.phase(*arrived)
             return []
-        sent = self._under_way[arrived]
-        self._unsettled.add(sent.node)
-        del self._under_way[arrived]
-        return self._returned(sent, arrived)
+        # Ctrl-C may have had it arrive twice.
+        return self._returned(arrived) if arrived in self._under_way else []
 
-    def _returned(self, sent: Sent, future: Future[Any]) -> list[BaseException]:
+    def _returned(self, future: Future[Any]) -> list[BaseException]:
+        """Take in what became of a try. Where Ctrl-C hits that, it is done again at the end."""
+        sent, returned, error = self._under_way[future], None, _failure(future)
         try:
-            returned = self._way.returned(sent, future)
-        except Exception as error:
-            if _ends_run(error):
-                return [error]  # whether it was executed is not known
-            self._refuse(sent, error)
-            return []
-        if returned.job is not None:
-            self._owe(sent.node, returned.job)
-        for phase, ended in returned.phases:
-            self._news.phase(sent.node, phase, ended)
-        return self._settle(sent.node, sent.started, returned.result, returned.record)
+            if error is None:
+                returned = self._way.returned(sent, future)
+        except Exception as caught:
+            error = caught
+        job = None if returned is None else returned.job
+        if job is not None and not (self._is_ending and self._stack.owes(sent.number)):
+            self._owe(sent.node, job)
+        self._unsettled.add(sent.node)
+        del self._under_way[future]
+        if returned is not None:
+            for phase, ended in returned.phases:
+                self._news.phase(sent.node, phase, ended)
+            return self._settle(sent.node, sent.started, returned.result, returned.record)
+        assert error is not None
+        if isinstance(error, _BROKEN) or not isinstance(error, Exception):
+            return [error]  # whether it was executed is not known
+        self._refuse(sent, error)
+        return []
 
     def _settle(
         self, node: int, started: float, result: Any, record: Attempt | None
@@ -188,8 +213,9 @@ class SideBySide(Run):
         self._arrived.put((node, phase, ended))
 
 
-def _ends_run(error: BaseException) -> bool:
-    """Tell whether an executor that raises this can be used no more."""
-    unpickled = RecursionError, NotImplementedError
-    broken = concurrent.futures.CancelledError, RuntimeError
-    return isinstance(error, broken) and not isinstance(error, unpickled)
+def _failure(future: Future[Any]) -> BaseException | None:
+    """Return what an executor says of a call that it could not bring to its end, if it says so."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error

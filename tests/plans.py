@@ -80,6 +80,9 @@ class JobPlan(_Brief):
     retry_delay: float | None = None
     #: How each try goes, counted over all runs; the last entry holds for all that follow.
     script: tuple[Try, ...] = (Try(),)
+    #: What counts where there is an executor.
+    locks: tuple[str, ...] = ()
+    in_driver: bool = False
 
     def phase(self, number: int, name: str) -> Phase:
         """Tell how a phase of the try of this number goes; the first is 1."""
@@ -187,6 +190,40 @@ class Outcome:
 def random_plan(seed: int) -> Plan:
     """Make up a plan; the same seed gives the same one."""
     return _Dice(seed).plan()
+
+
+def random_plan_to_share(seed: int) -> Plan:
+    """Make up a plan in which some Jobs have locks, and some are tried in the driver."""
+    plan, dice = random_plan(seed), Random(seed)
+    locking, driving = dice.choice((0, 0.3, 0.8)), dice.choice((0, 0, 0.2))
+    jobs = [
+        replace(
+            job,
+            locks=tuple(name for name in 'xyz' if dice.random() < locking / 2),
+            in_driver=dice.random() < driving,
+        )
+        for job in plan.jobs
+    ]
+    return replace(plan, jobs=tuple(jobs))
+
+
+def without_interrupts(plan: Plan) -> Plan:
+    """Return a plan like this one, in which nothing is interrupted and Cleanups pass."""
+    jobs = []
+    for job in plan.jobs:
+        script = [
+            replace(each, **{
+                name: Phase('error', phase.seconds)
+                for name in ('init', 'check', 'run', 'recheck')
+                if (phase := getattr(each, name)).ending == 'interrupt'
+            })
+            for each in job.script
+        ]  # fmt: skip
+        if job.tries == math.inf:
+            script.append(Try())
+        cleanup = None if job.cleanup is None else ()
+        jobs.append(replace(job, script=tuple(script), cleanup=cleanup))
+    return replace(plan, jobs=tuple(jobs), interrupted_sleep=None)
 
 
 class _Dice(Random):

@@ -58,12 +58,15 @@ class InterruptedClock(FakeClock):
 class Stage:
     """Real Jobs of a plan, by name in `jobs`, that note what they do in `events`.
 
-    They live by `clock`. `perform` takes a DoJobber through all calls of the plan.
+    They live by `clock`. `perform` takes `dojob` through all calls of the plan.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, **configuration: Any) -> None:
         self.plan = plan
+        #: What configure() is called with beside the options of the plan.
+        self.configuration = configuration
         self.clock = InterruptedClock(plan.interrupted_sleep)
+        self.dojob = self.clock.drive(DoJobber(cleanup=plan.cleanup))
         self.events: list[Event] = []
         self.tries_made: Counter[str] = Counter()
         self.cleanups_called: Counter[str] = Counter()
@@ -77,17 +80,24 @@ class Stage:
             'DEPS': tuple(self.jobs[name] for name in job.deps),
             'TRIES': job.tries,
             'RETRY_DELAY': job.retry_delay,
-            '__init__': self._init(job),
+            'LOCKS': job.locks,
+            'IN_DRIVER': job.in_driver,
+            **self.hooks(job),
         }
-        if job.none:
-            attributes.update(Run=None, Cleanup=None)
-        if job.check:
-            attributes['Check'] = self._check_or_run(job, 'check')
-        if job.run:
-            attributes['Run'] = self._check_or_run(job, 'run')
-        if job.cleanup is not None:
-            attributes['Cleanup'] = self._cleanup(job)
         return BASES[job.base].clone(job.name, **attributes)
+
+    def hooks(self, job: JobPlan) -> dict[str, Any]:
+        """Make the hooks of one Job."""
+        hooks: dict[str, Any] = {'__init__': self._init(job)}
+        if job.none:
+            hooks.update(Run=None, Cleanup=None)
+        if job.check:
+            hooks['Check'] = self._check_or_run(job, 'check')
+        if job.run:
+            hooks['Run'] = self._check_or_run(job, 'run')
+        if job.cleanup is not None:
+            hooks['Cleanup'] = self._cleanup(job)
+        return hooks
 
     def _init(self, job: JobPlan) -> Callable[[Any], None]:
         def init(made: Any) -> None:
@@ -124,9 +134,8 @@ class Stage:
             raise ERRORS[how.ending](f'{job.name}.{number} {phase}')
 
     def perform(self) -> list[Outcome]:
-        """Make all calls of the plan on a new DoJobber and tell what came of each."""
-        dojob = self.clock.drive(DoJobber(cleanup=self.plan.cleanup))
-        outcomes = []
+        """Make all calls of the plan, once, and tell what came of each."""
+        dojob, outcomes = self.dojob, []
         options = None
         for run in self.plan.runs:
             if run.options != options:
@@ -146,6 +155,7 @@ class Stage:
             cleanup=options.cleanup,
             default_tries=options.default_tries,
             default_retry_delay=options.default_retry_delay,
+            **self.configuration,
         )
 
     def record(self, dojob: DoJobber, call: Callable[[], None]) -> Outcome:

@@ -319,12 +319,20 @@ def is_calm(frame: Any) -> bool:
     return in_del or names[0] in CALM
 
 
-def press_ctrl_c(position: int, press: Callable[[str], None]) -> Any:
-    """Return a trace function that presses at so many lines into the functions of the package."""
+def press_ctrl_c(
+    position: int, press: Callable[[str], None], within: str | tuple[str, ...] = PACKAGE
+) -> Any:
+    """Return a trace function that presses at so many lines into functions of the package.
+
+    Args:
+        position: the number of lines.
+        press: is told where it is.
+        within: how the paths of the files begin whose lines count.
+    """
     lines = itertools.count()
 
     def enter(frame: Any, event: str, _: Any) -> Any:
-        return walk if frame.f_code.co_filename.startswith(PACKAGE) and not is_calm(frame) else None
+        return walk if frame.f_code.co_filename.startswith(within) and not is_calm(frame) else None
 
     def walk(frame: Any, event: str, _: Any) -> Any:
         if event == 'line':

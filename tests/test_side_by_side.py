@@ -1,0 +1,346 @@
+"""Runs on executors: the order of tries, and what is under way at the same time."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import os
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
+from tests.fake_executor import FakeProcesses, FakeThreads
+from tests.fakes import FakeClock
+from tests.model import predict
+from tests.plans import Event, Outcome, Plan, random_plan, random_plan_to_share, without_interrupts
+from tests.stage import Stage
+from tests.test_dojobber import PACKAGE, press_ctrl_c
+from tests.test_model import explain
+
+FAKES: list[Any] = [FakeThreads, FakeProcesses]
+
+
+@pytest.mark.parametrize('kind', FAKES)
+def test_random_plans_with_one_in_flight_come_to_what_the_model_predicts(kind: Any) -> None:
+    for seed in range(800):
+        plan = random_plan(seed)
+        executor = kind(seed, workers=1)
+        stage = Stage(plan, executor=executor)
+        executor.drive(stage.dojob, stage.clock)
+        predicted, performed = predict(plan), stage.perform()
+        if predicted != performed:
+            pytest.fail(explain(seed, plan, predicted, performed))
+        assert executor.most <= 1
+
+
+class Noted(NamedTuple):
+    """An event, and when it came."""
+
+    instant: float
+    event: Any
+
+
+class SideBySide(Stage):
+    """A stage with several tries under way, that notes the events of each call."""
+
+    def __init__(self, plan: Plan, kind: Any, seed: int, workers: int) -> None:
+        self.executor = kind(seed, workers)
+        self.noted: list[Noted] = []
+        self.on_threads = kind is FakeThreads
+        self.limit = workers
+        super().__init__(
+            plan, executor=self.executor, max_in_flight=workers, listeners=[self.listen]
+        )
+        self.executor.drive(self.dojob, self.clock)
+        #: For each call what listeners were told, and how many calls of hooks there were then.
+        self.calls: list[list[Noted]] = []
+        self.ends: list[int] = []
+
+    def listen(self, event: events.Event) -> None:
+        self.noted.append(Noted(self.clock.now, event))
+
+    def record(self, *args: Any) -> Outcome:
+        self.noted = []
+        self.calls.append(self.noted)
+        outcome = super().record(*args)
+        self.ends.append(len(self.events))
+        return outcome
+
+
+class Watch:
+    """Go through the events of one checknrun() and hold them to what is promised."""
+
+    def __init__(self, stage: SideBySide, order: list[str], delay: float) -> None:
+        self.stage = stage
+        self.order = order
+        self.jobs = {name: stage.plan.job(name) for name in order}
+        self.delay = {
+            name: delay if job.retry_delay is None else job.retry_delay
+            for name, job in self.jobs.items()
+        }
+        self.under_way: dict[str, int] = {}
+        self.passed: set[str] = set()
+        self.used: Counter[str] = Counter()
+        self.rounds = dict.fromkeys(order, 1)
+        self.not_before = dict.fromkeys(order, -math.inf)
+        self.over: set[str] = set()
+        self.is_interrupted = False
+        self.most = 0
+
+    def see(self, instant: float, event: Any) -> None:
+        if isinstance(event, events.TryStarted):
+            self.starts(instant, event)
+        elif isinstance(event, events.TryEnded):
+            self.ends(event)
+        elif isinstance(event, (events.PhaseStarted, events.PhaseEnded)):
+            assert event.phase == 'cleanup' or self.under_way[event.name] == event.number
+            self.is_interrupted |= getattr(event, 'outcome', '') == 'interrupt'
+
+    def starts(self, instant: float, event: events.TryStarted) -> None:
+        name = event.name
+        assert not self.is_interrupted, 'the run is ended'
+        assert name not in self.under_way, 'its last try has not ended'
+        assert self.is_ready(name, instant), 'it can not be tried now'
+        assert event.number == self.used[name] + 1
+        for other in self.under_way:
+            assert not self.jobs[other].in_driver, 'nothing is sent out while the driver tries'
+        if self.stage.on_threads and self.jobs[name].in_driver:
+            assert not self.under_way, 'it must be alone'
+        else:  # such a Job is chosen first, and then waits
+            ready = [other for other in self.order if self.is_ready(other, instant)]
+            assert name == min(ready, key=self.rank)
+        self.under_way[name] = event.number
+        self.most = max(self.most, len(self.under_way))
+        self.not_before[name] = instant + self.delay[name]
+
+    def ends(self, event: events.TryEnded) -> None:
+        name = event.name
+        assert self.under_way.pop(name) == event.number
+        self.used[name] += 1
+        if event.not_before is None:
+            self.over.add(name)
+        else:
+            assert event.not_before >= self.not_before[name]
+        if event.status:
+            self.passed.add(name)
+            for other in self.order:
+                if name in self.jobs[other].deps and self.passed.issuperset(self.jobs[other].deps):
+                    self.rounds[other] = self.rounds[name]
+        else:
+            self.rounds[name] += 1
+
+    def is_ready(self, name: str, instant: float) -> bool:
+        held = {lock for other in self.under_way for lock in self.jobs[other].locks}
+        return (
+            name not in self.under_way
+            and name not in self.over
+            and self.passed.issuperset(self.jobs[name].deps)
+            and self.not_before[name] <= instant
+            and held.isdisjoint(self.jobs[name].locks)
+        )
+
+    def rank(self, name: str) -> tuple[int, int]:
+        return self.rounds[name], self.order.index(name)
+
+
+def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
+    """Hold the tries of each run to what is promised."""
+    for run, outcome, noted in zip(stage.plan.runs, outcomes, stage.calls):
+        order = stage.plan.post_order(run.node or run.options.root)
+        watch = Watch(stage, order, run.options.default_retry_delay)
+        for instant, event in noted:
+            watch.see(instant, event)
+        assert watch.most <= stage.limit + 1  # one more in the driver
+        assert sorted(outcome.nodestatus) == sorted(order)
+        if outcome.raised is None:
+            assert not watch.under_way
+    assert not stage.executor.pending
+
+
+def check_phases(stage: SideBySide) -> None:
+    """See that each phase of each try was called once, one try after the other."""
+    count = Counter(event for event in map(without_instant, stage.events) if event[2] != 'cleanup')
+    assert set(count.values()) <= {1}
+    numbers: dict[str, list[int]] = {}
+    for event in stage.events:
+        if event.phase == 'init':
+            numbers.setdefault(event.job, []).append(event.number)
+    assert all(each == list(range(1, len(each) + 1)) for each in numbers.values())
+
+
+def without_instant(event: Event) -> tuple[str, int, str]:
+    return event.job, event.number, event.phase
+
+
+def check_unwinding(stage: SideBySide) -> None:
+    """See that each unwinding is the reverse of the order in which the tries were sent out."""
+    sent: list[tuple[str, int]] = []
+    first = 0
+    tries: Counter[str] = Counter()
+    for noted, last in zip(stage.calls, stage.ends):
+        for _, event in noted:
+            if isinstance(event, events.TryStarted):
+                tries[event.name] += 1
+                sent.append((event.name, tries[event.name]))
+        called = stage.events[first:last]
+        cleanups = [sent.index(each[:2]) for each in map(without_instant, called)
+                    if each[2] == 'cleanup']  # fmt: skip
+        assert cleanups == sorted(cleanups, reverse=True)
+        first = last
+
+
+def side_by_side(plan: Plan, kind: Any, seed: int) -> list[Outcome]:
+    """Perform a plan with several tries under way and hold it to the promises."""
+    stage = SideBySide(plan, kind, seed, workers=2 + seed % 4)
+    outcomes = stage.perform()
+    try:
+        check_tries(stage, outcomes)
+        check_phases(stage)
+        check_unwinding(stage)
+    except AssertionError as error:
+        error.args = (f'{error}\n{explain(seed, plan, outcomes, outcomes)}',)
+        raise
+    return outcomes
+
+
+@pytest.mark.parametrize('kind', FAKES)
+def test_random_plans_side_by_side_keep_the_promises(kind: Any) -> None:
+    for seed in range(500):
+        side_by_side(random_plan_to_share(seed), kind, seed)
+
+
+@pytest.mark.parametrize('kind', FAKES)
+def test_random_plans_side_by_side_come_to_what_the_model_predicts_in_any_order(kind: Any) -> None:
+    for seed in range(500):
+        plan = without_interrupts(random_plan_to_share(seed))
+        predicted, performed = predict(plan), side_by_side(plan, kind, seed)
+        if [in_any_order(each) for each in predicted] != [in_any_order(each) for each in performed]:
+            pytest.fail(explain(seed, plan, predicted, performed))
+
+
+def in_any_order(outcome: Outcome) -> Outcome:
+    """Leave out when things happen, which is not promised."""
+    return replace(outcome, events=sorted(map(without_instant, outcome.events)),
+                   sleeps=[], lines=sorted(outcome.lines))  # fmt: skip
+
+
+# Ctrl-C
+
+
+# Where Ctrl-C is pressed: the rest is no different where there is an executor.
+DRIVER = tuple(
+    f'{PACKAGE}{os.sep}{name}.py'
+    for name in ('_side_by_side', '_executor', '_locks', '_run', '_cleanup')
+)
+
+
+class Untraced:
+    """An executor that is not looked into by who traces the driver."""
+
+    def complete(self, place: int) -> None:
+        before = sys.gettrace()
+        sys.settrace(None)
+        try:
+            super().complete(place)  # type: ignore[misc]
+        finally:
+            sys.settrace(before)
+
+
+class UntracedThreads(Untraced, FakeThreads):
+    pass
+
+
+class UntracedProcesses(Untraced, FakeProcesses):
+    pass
+
+
+class Scene:
+    """Jobs under way at the same time until Ctrl-C, and what they did."""
+
+    def __init__(self, kind: Any, seed: int) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.pressed: list[str] = []
+        self.executor = kind(seed, workers=2)
+        self.submitted = 0
+        note = self.note
+
+        def play(self: Any) -> None:
+            note('run', self)
+
+        def clean(self: Any) -> None:
+            note('cleanup', self)
+
+        def look(self: Any) -> None:
+            note('check', self)
+
+        def fail(self: Any) -> None:
+            note('check', self)
+            raise ValueError
+
+        first = RunonlyJob.clone('first', Run=play, Cleanup=clean, LOCKS=('x',))
+        second = first.clone('second', LOCKS=())
+        third = first.clone('third', DEPS=(first,))
+        here = first.clone('here', IN_DRIVER=True, DEPS=(second,))
+        passes = Job.clone('passes', Check=look)
+        fails = Job.clone('fails', Check=fail, TRIES=1, DEPS=(passes,))
+        self.root = DummyJob.clone('root', DEPS=(first, second, third, here, fails))
+        self.dojob = DoJobber()
+        self.dojob.configure(self.root, executor=self.executor, debug=seed % 2 == 0)
+        self.executor.drive(self.dojob, FakeClock())
+
+    def note(self, hook: str, job: Job) -> None:
+        self.events.append((hook, type(job).__name__))
+        os.chdir('/')
+
+    def noted(self, hook: str) -> list[str]:
+        return sorted(name for each, name in self.events if each == hook)
+
+    def press(self, where: str) -> None:
+        self.pressed.append(where)
+        self.submitted = self.executor.submitted
+        raise KeyboardInterrupt
+
+    def run(self, position: int) -> None:
+        before = sys.gettrace()
+        sys.settrace(press_ctrl_c(position, self.press, DRIVER))
+        try:
+            self.dojob.checknrun()
+        except KeyboardInterrupt:
+            self.pressed.append('was raised')
+        finally:
+            sys.settrace(before)
+
+
+@pytest.mark.parametrize('kind', [UntracedThreads, UntracedProcesses])
+@pytest.mark.parametrize('seed', range(2))
+def test_interrupt_at_any_line_of_the_driver_loses_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, seed: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'stderr', io.StringIO())
+    for position in itertools.count():
+        scene = Scene(kind, seed)
+        scene.run(position)
+        where, statuses = scene.pressed, scene.dojob.nodestatus
+        if not where:
+            break
+        assert where[1:] == ['was raised'], where
+        assert not scene.executor.is_stuck, where
+        assert scene.executor.submitted == scene.submitted, where
+        assert not scene.executor.pending
+        assert os.getcwd() == str(tmp_path), where
+        assert len(statuses) == 7 or not statuses and not scene.events, where
+        scene.dojob.cleanup()  # it may have hit a Cleanup, which is due then
+        assert os.getcwd() == str(tmp_path), where
+        runs, cleaned = scene.noted('run'), scene.noted('cleanup')
+        assert len(set(cleaned)) == len(cleaned), where
+        # One whose Run was about to be called may have had its Cleanup too.
+        assert set(runs) <= set(cleaned), where
+        os.chdir(tmp_path)
+    assert position > 250
