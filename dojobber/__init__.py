@@ -1,4 +1,26 @@
-"""Bring things into their wanted state with small idempotent Jobs that depend on each other."""
+"""Bring things into their wanted state with small idempotent Jobs that depend on each other.
+
+A Job has a Check, which raises if there is something to do, and a Run, which does it:
+
+    >>> from dojobber import DoJobber, Job
+    >>> class Milk(Job):
+    ...     def Check(self, fridge):
+    ...         if 'milk' not in fridge:
+    ...             raise RuntimeError('There is no milk.')
+    ...     def Run(self, fridge):
+    ...         fridge.append('milk')
+    >>> dojob = DoJobber()
+    >>> dojob.configure(Milk, summary=True)
+    >>> dojob.set_args(fridge=[])
+    >>> dojob.checknrun()
+    >>> dojob.nodestatus
+    {'Milk': True}
+
+``help(dojobber.Job)`` tells how to write Jobs, ``help(dojobber.DoJobber)``
+how to run them, ``help(dojobber.Report)`` and ``help(dojobber.Event)`` how
+to learn what came of them. Modules whose names begin with an underscore may
+change with any release.
+"""
 
 from dojobber.dojobber import DoJobber
 from dojobber.errors import ConfigurationError, CycleError, DuplicateNameError, NotAJobError

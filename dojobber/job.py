@@ -5,7 +5,7 @@ Owns the attributes that a Job has by default. Knows nothing of how or when Jobs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, ClassVar, TypeVar
 
 __all__ = ['DummyJob', 'Job', 'RunonlyJob']
@@ -16,27 +16,51 @@ _AnyJob = TypeVar('_AnyJob', bound='Job')
 class Job:
     """Bring one thing into its wanted state: subclass this with a Check and a Run.
 
-    A try of a Job makes a fresh object of its class and calls up to three hooks on it, each with
-    the arguments given to `DoJobber.set_args`:
+    A try of a Job makes a fresh object of its class and calls up to three
+    hooks on it, Check and Run with the arguments of `DoJobber.set_args`:
 
-    * ``Check(*args, **kwargs)``: return if the wanted state holds, raise if it does not. What it
-      returns is kept as the Job's result.
-    * ``Run(*args, **kwargs)``: called when Check raised, to make it so. What it returns or raises
-      decides nothing: Check is called again, and that decides. A Job without Run, or with
-      ``Run = None``, is an assertion.
-    * ``Cleanup()``: optional; called after the run, for each try that called Run, last one first.
+    * ``Check(*args, **kwargs)``: return if the wanted state holds, raise if
+      it does not. What it returns is kept as the Job's result; False, too,
+      means that all is well.
+    * ``Run(*args, **kwargs)``: called when Check raised, to make it so. What
+      it returns or raises decides nothing: Check is called again, and that
+      decides. A Job without Run, or with ``Run = None``, is an assertion.
+    * ``Cleanup()``: optional; called after the run, for each try that called
+      Run, last one first.
+
+    What it depends on and how often it is tried is said by attributes of the
+    class, all of them optional:
+
+    * ``DEPS = (A, B)``: the Jobs that must have succeeded before this one is
+      tried.
+    * ``TRIES = 5``: how often it may be tried in one run; 3 times unless
+      configured otherwise.
+    * ``RETRY_DELAY = 0.5``: seconds from the start of a try to the start of
+      the next at least; 1 unless configured otherwise.
+    * ``LOCKS = ('apt',)``: what it shares with no Job that is tried at the
+      same time; ``IN_DRIVER = True``: it must be tried in this process. Both
+      count with an executor only.
+
+    Within a try ``self.storage`` is a dict for its hooks, and
+    ``self.global_storage`` one for all Jobs of the run.
     """
 
     # The hooks are not defined here, so that `class MakeTea(Job, KettleMixin)` finds the mixin's.
 
     #: Job classes that must have succeeded before this one is tried, in the order to try them.
-    DEPS: ClassVar[Iterable[type[Job]]] = ()
+    DEPS: ClassVar[Collection[type[Job]]] = ()
     #: How often the Job may be tried in one run, at least 1; a fraction rounds up and ``math.inf``
     #: sets no limit. None means ``default_tries`` of `DoJobber.configure`.
     TRIES: ClassVar[float | None] = None
     #: Least time in seconds from the start of a try to the start of this Job's next one. None
     #: means ``default_retry_delay`` of `DoJobber.configure`.
     RETRY_DELAY: ClassVar[float | None] = None
+    #: With an executor: names, and no two Jobs that share one are tried at the same time. Not set
+    #: here, which means none.
+    LOCKS: ClassVar[tuple[str, ...] | list[str] | set[str] | frozenset[str]]
+    #: With an executor: whether the Job is tried in the process and thread that called
+    #: `DoJobber.checknrun`. Not set here, which means no.
+    IN_DRIVER: ClassVar[bool]
 
     #: A dict for what Check, Run and Cleanup of one try tell each other; new for each try.
     storage: dict[Any, Any]
@@ -56,6 +80,8 @@ class Job:
     def clone(cls: type[_AnyJob], name: str, /, **attributes: Any) -> type[_AnyJob]:
         """Make a subclass of this Job with another name and other attributes.
 
+        ``SendInvite.clone('Invite Bob', EMAIL='bob@example.com')`` is a Job made from data.
+
         Args:
             name: the name of the new Job, any string; no other Job of the graph may have it.
             **attributes: what to set on the new class.
@@ -67,14 +93,20 @@ class Job:
 
 
 class DummyJob(Job):
-    """Group other Jobs by depending on them: passes as it is."""
+    """Group other Jobs by depending on them: passes as it is.
+
+    ``class Site(DummyJob): DEPS = (Pages, Server)`` is all there is to write.
+    """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
         """Pass."""
 
 
 class RunonlyJob(Job):
-    """Run every time, without a Check; fail with the exception that Run raised, if any."""
+    """Run every time, without a Check; fail with the exception that Run raised, if any.
+
+    With no_act it fails, for Run is not called then.
+    """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
         """Fail before Run; after it raise what Run raised or return what it returned.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib.metadata
 import re
 import subprocess
@@ -130,6 +131,11 @@ def test_public_names_are_sorted_and_there(module: object) -> None:
     names: list[str] = module.__all__  # type: ignore[attr-defined]
     assert names == sorted(set(names))
     assert all(hasattr(module, name) for name in names)
+
+
+def test_example_in_help_does_what_it_shows() -> None:
+    failed, tried = doctest.testmod(dojobber)
+    assert not failed and tried
 
 
 def test_version_is_written_in_one_place() -> None:
