@@ -110,7 +110,8 @@ class Packer:
 def _packed(value: object) -> Parcel:
     if not isinstance(value, BaseException):
         data = pickled(value)
-        return Parcel(data, shown(value) if data is None else '')
+        # That it can be made again there is not known yet; its own repr() could take long.
+        return Parcel(data, shown(value) if data is None else object.__repr__(value))
     _, file, line = Failure.of(value)
     ends_run = not is_failure(value)
     return Parcel(

@@ -33,6 +33,7 @@ class SideBySide(Run):
         '_under_way',
         '_unsettled',
         '_numbers',
+        '_sending',
         '_is_ending',
     )
 
@@ -59,6 +60,8 @@ class SideBySide(Run):
         self._unsettled: set[int] = set()
         #: Of the last try of each Job, among those of all runs.
         self._numbers: dict[int, int] = {}
+        #: The Job of which Ctrl-C can leave it unknown whether it was sent out.
+        self._sending: int | None = None
         #: Whether nothing more is sent out.
         self._is_ending = False
         self._way: Way
@@ -74,6 +77,8 @@ class SideBySide(Run):
             errors: what ended the run before its time, if anything did.
         """
         under_way = {sent.node for sent in self._under_way.values()}
+        if self._sending is not None:
+            under_way.add(self._sending)
         for node in under_way | self._unsettled:
             self.results.interrupted(node, errors[0])
         self._stack.hold_back(self._graph, under_way)
@@ -133,10 +138,13 @@ class SideBySide(Run):
         return []
 
     def _send(self, sent: Sent) -> None:
+        self._sending = sent.node
         try:
             # In one line, so that no Ctrl-C can come between.
             self._under_way[future := self._way.submit(sent)] = sent
+            self._sending = None
         except Exception as error:
+            self._sending = None
             if isinstance(error, RuntimeError) and not isinstance(error, _UNPICKLED):
                 raise  # the executor can be used no more
             self._refuse(sent, error)

@@ -1,0 +1,417 @@
+"""Jobs that can be sent to other processes, and what they use to tell what they did there.
+
+Owns no test: workers import this module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from dojobber import Job, RunonlyJob
+from tests.plans import ERRORS, Event, JobPlan, Phase
+from tests.stage import Stage, _trace
+
+# Tell the test
+
+
+def note(directory: Path, *words: object) -> None:
+    """Add a line to what was noted, in one piece."""
+    with open(directory / 'notes', 'a') as file:
+        file.write(' '.join(map(str, words)) + '\n')
+
+
+def noted(directory: Path) -> list[str]:
+    """Return the lines that were noted."""
+    path = directory / 'notes'
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def wait(path: Path) -> None:
+    """Wait until somebody calls `allow` with this path, of a named pipe."""
+    path.read_bytes()
+
+
+def allow(path: Path) -> None:
+    """Wait until somebody calls `wait` with this path, and let it go on."""
+    path.write_bytes(b'')
+
+
+# Plans
+
+
+class PackableStage(Stage):
+    """A stage whose Jobs know nothing of it: they note what they do in a file.
+
+    For plans in which nothing takes time, since a worker can't turn the clock of the driver.
+    """
+
+    def __init__(self, plan: Any, directory: Path, **configuration: Any) -> None:
+        self.directory = directory
+        super().__init__(plan, **configuration)
+
+    def hooks(self, job: JobPlan) -> dict[str, Any]:
+        """Make the hooks of one Job."""
+        hooks = {'PLAN': job, 'NOTES': str(self.directory / 'notes'), '__init__': _init}
+        if job.none:
+            hooks.update(Run=None, Cleanup=None)
+        if job.check:
+            hooks['Check'] = _check
+        if job.run:
+            hooks['Run'] = _run
+        if job.cleanup is not None:
+            hooks['Cleanup'] = _cleanup
+        return hooks
+
+    def record(self, *args: Any) -> Any:
+        """Make one call and tell what came of it, without instants."""
+        before = len(self.events)
+        outcome = super().record(*args)
+        notes = Path(self.directory / 'notes')
+        lines = notes.read_text().splitlines() if notes.exists() else []
+        self.events[:] = [Event(0, *json.loads(line)) for line in lines]
+        outcome.events[:] = self.events[before:]
+        return outcome
+
+
+def _count(job: Any, phase: str) -> int:
+    """Count the calls of a hook of this Job until now."""
+    try:
+        with open(job.NOTES) as notes:
+            lines = [json.loads(line) for line in notes]
+    except FileNotFoundError:
+        return 0
+    return sum(name == job.PLAN.name and each == phase for name, _, each in lines)
+
+
+def _init(job: Any) -> None:
+    job.number = _count(job, 'init') + 1
+    _play(job, 'init', job.PLAN.phase(job.number, 'init'))
+
+
+def _check(job: Any) -> str:
+    phase = job._check_phase
+    trace = _trace(job, job.PLAN, phase)
+    _play(job, phase, job.PLAN.phase(job.number, phase))
+    return trace
+
+
+def _run(job: Any) -> str:
+    trace = _trace(job, job.PLAN, 'run')
+    _play(job, 'run', job.PLAN.phase(job.number, 'run'))
+    return trace
+
+
+def _cleanup(job: Any) -> None:
+    call = _count(job, 'cleanup') + 1
+    _trace(job, job.PLAN, 'cleanup')
+    _play(job, 'cleanup', job.PLAN.cleaned(call))
+
+
+def _play(job: Any, phase: str, how: Phase) -> None:
+    with open(job.NOTES, 'a') as notes:
+        notes.write(json.dumps([job.PLAN.name, job.number, phase]) + '\n')
+    if how.ending != 'pass':
+        raise ERRORS[how.ending](f'{job.PLAN.name}.{job.number} {phase}')
+
+
+# Exceptions and values that can't travel
+
+
+class Picky(Exception):
+    """Pickles, but can't be made again: its __init__ wants more than it hands on."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f'{text} ({code})')
+
+
+class Locked(Exception):
+    """Does not pickle."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class Unloadable:
+    """Pickles in a worker, and can't be made again in the driver."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        if state['pid'] != os.getpid():
+            raise ValueError('not here')
+        self.__dict__.update(state)
+
+
+# Jobs
+
+
+class Once(Job):
+    """Is done once its file is there."""
+
+    TEXT = ''
+
+    def Check(self, directory: Path, **kwargs: Any) -> str:
+        """Return what is in the file."""
+        return (directory / type(self).__name__).read_text()
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Write the file."""
+        (directory / type(self).__name__).write_text(f'{self.TEXT} {os.getpid()}')
+
+
+class Late(Job):
+    """Fails twice."""
+
+    RETRY_DELAY = 0
+
+    def Check(self, directory: Path, **kwargs: Any) -> int:
+        """Pass from the third time on that Run was called."""
+        count = noted(directory).count(type(self).__name__)
+        if count < 3:
+            raise RuntimeError(f'only {count}')
+        return count
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Make a note."""
+        note(directory, type(self).__name__)
+
+
+class Base(Job):
+    """Has a method that others call with super()."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Return a list."""
+        return ['base']
+
+
+class Derived(Base):
+    """Calls it."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Return a longer list."""
+        return [*super().Check(*args, **kwargs), type(self).__name__]
+
+
+class Shown(Job):
+    """Returns what it was called with."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> Any:
+        """Return all arguments."""
+        return args, kwargs
+
+
+class Where(Job):
+    """Tells where it is, in each phase, and leaves."""
+
+    def Check(self, **kwargs: Any) -> list[str]:
+        """Fail at first."""
+        seen: list[str] = self.storage.setdefault('seen', [])
+        seen.append(os.getcwd())
+        os.chdir('/')
+        if self._check_phase == 'check':
+            raise RuntimeError
+        return seen
+
+    def Run(self, **kwargs: Any) -> None:
+        """Leave."""
+        self.storage['seen'].append(os.getcwd())
+        os.chdir('/')
+
+
+class Raises(Job):
+    """Raises what its class says."""
+
+    TRIES = 1
+    KIND = ''
+
+    def Check(self, **kwargs: Any) -> Any:
+        """Raise."""
+        if self.KIND == 'picky':
+            raise Picky(7, 'so picky')
+        if self.KIND == 'locked':
+            raise Locked('it holds a lock')
+        if self.KIND == 'exit':
+            raise SystemExit('it exits')
+        if self.KIND == 'interrupt':
+            raise KeyboardInterrupt('it interrupts')
+        if self.KIND == 'caused':
+            try:
+                raise Locked('a cause')
+            except Locked as error:
+                raise ValueError('an effect') from error
+        raise ValueError('it fails')
+
+
+class Returns(Job):
+    """Returns what can't travel."""
+
+    KIND = ''
+
+    def Check(self, **kwargs: Any) -> Any:
+        """Pass."""
+        return threading.Lock() if self.KIND == 'lock' else Unloadable()
+
+
+class Cleans(RunonlyJob):
+    """Leaves things for its Cleanup, one of which can't travel."""
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Leave them."""
+        self.directory = directory
+        self.storage.update(pid=os.getpid(), lock=threading.Lock(), thread=threading.get_ident())
+        self.event = threading.Event()
+        self.word = type(self).__name__
+        self.global_storage[self.word] = 1
+
+    def Cleanup(self) -> None:
+        """Note what is there."""
+        there = 'lock' in self.storage, hasattr(self, 'event'), sorted(self.global_storage)
+        note(self.directory, 'cleanup', self.word, os.getpid(), self.storage['pid'], *there)
+
+
+class Shares(Job):
+    """Changes what is shared."""
+
+    def Check(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what was shared before."""
+        shared = self.global_storage
+        before = {key: str(shared[key]) for key in sorted(shared)}
+        self.change(shared)
+        return before
+
+    def change(self, shared: dict[Any, Any]) -> None:
+        """Change nothing."""
+
+
+class Sets(Shares):
+    """Sets three, one of which can't travel."""
+
+    def change(self, shared: dict[Any, Any]) -> None:
+        """Set them."""
+        shared.update(gone=1, old='old', nested={'list': [1]}, untouched=3)
+        shared['lock'] = threading.Lock()
+
+
+class Changes(Shares):
+    """Deletes one, replaces one, changes one in place."""
+
+    DEPS = (Sets,)
+
+    def change(self, shared: dict[Any, Any]) -> None:
+        """Change them."""
+        del shared['gone']
+        shared['old'] = 'new'
+        shared['nested']['list'].append(2)
+
+
+class Looks(Shares):
+    """Looks at them."""
+
+    DEPS = (Changes,)
+
+
+class Slow(Job):
+    """Is sent out first, and writes last."""
+
+    def Check(self, directory: Path, **kwargs: Any) -> None:
+        """Wait for the other to have come back."""
+        wait(directory / 'other')
+        self.global_storage['who'] = 'slow'
+        self.global_storage['slow'] = True
+
+
+class Quick(Job):
+    """Is sent out second, and writes first."""
+
+    def Check(self, **kwargs: Any) -> None:
+        """Write."""
+        self.global_storage['who'] = 'quick'
+
+
+class After(Job):
+    """Lets the first one go on."""
+
+    DEPS = (Quick,)
+
+    def Check(self, directory: Path, **kwargs: Any) -> Any:
+        """Let it."""
+        allow(directory / 'other')
+        return self.global_storage['who']
+
+
+class Ping(Job):
+    """Needs the other under way at the same time."""
+
+    def Check(self, directory: Path, **kwargs: Any) -> None:
+        """Wait for it."""
+        allow(directory / 'ping')
+        wait(directory / 'pong')
+
+
+class Pong(Job):
+    """Likewise."""
+
+    def Check(self, directory: Path, **kwargs: Any) -> None:
+        """Wait for it."""
+        wait(directory / 'ping')
+        allow(directory / 'pong')
+
+
+class Locks(Job):
+    """Notes when it begins and ends."""
+
+    LOCKS = ('door',)
+
+    def Check(self, directory: Path, **kwargs: Any) -> None:
+        """Make notes."""
+        note(directory, 'in', type(self).__name__)
+        for _ in range(1000):
+            os.getppid()
+        note(directory, 'out', type(self).__name__)
+
+
+class Here(Job):
+    """Tells where it is tried."""
+
+    IN_DRIVER = True
+
+    def Check(self, **kwargs: Any) -> tuple[int, int]:
+        """Return process and thread."""
+        return os.getpid(), threading.get_ident()
+
+
+class There(Here):
+    """Likewise, in a worker."""
+
+    IN_DRIVER = False
+
+
+class Dies(RunonlyJob):
+    """Takes its process along."""
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Die."""
+        note(directory, 'dies')
+        os._exit(3)
+
+
+class Held(RunonlyJob):
+    """Tells that it runs, and waits."""
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Wait."""
+        self.directory, name = directory, type(self).__name__
+        note(directory, 'run', name)
+        allow(directory / f'{name}-runs')
+        wait(directory / f'{name}-goes-on')
+        note(directory, 'done', name)
+
+    def Cleanup(self) -> None:
+        """Make a note."""
+        note(self.directory, 'cleanup', type(self).__name__)
