@@ -52,6 +52,8 @@ def session(text: str, directory: Path) -> str:
     """Type the commands of a console block anew and return how it looks then."""
     path = os.pathsep.join((os.path.dirname(sys.executable), os.environ['PATH']))
     env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(REPOSITORY), 'COLUMNS': '80'}
+    # So that lines on stdout and on stderr come in the order in which a terminal shows them.
+    env['PYTHONUNBUFFERED'] = '1'
     seen = ''
     for command in re.findall(r'^\$ (.+)$', text, re.MULTILINE):
         done = subprocess.run(
