@@ -36,6 +36,8 @@ class Pool:
     executor: Executor
     #: How many tries may be under way at once.
     limit: int
+    #: Whether cancel() leaves alone what is being executed, as it should.
+    can_cancel: bool
     #: Whether its workers are threads of this process.
     has_threads: bool
     #: The locks of the Jobs that have some.
@@ -76,6 +78,8 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
+        # Dask gives up, and yet executes, what it can't know not to be executed.
+        can_cancel=_workers(executor) is not None,
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := _locks(job))},
         in_driver=frozenset(job for job in graph.jobs if _is_in_driver(job)),
@@ -99,10 +103,16 @@ def _is_in_a_module(job: type) -> bool:
     return job.__module__ != '__main__' and is_importable(job)
 
 
-def _limit(executor: Executor, max_in_flight: Any) -> int:
+def _workers(executor: Executor) -> int | None:
+    """Return how many workers there are; None if that is not known."""
     workers = getattr(executor, '_max_workers', None)
+    return workers if isinstance(workers, int) else None
+
+
+def _limit(executor: Executor, max_in_flight: Any) -> int:
+    workers = _workers(executor)
     if max_in_flight is None:
-        if not isinstance(workers, int):
+        if workers is None:
             raise ConfigurationError(
                 f'max_in_flight must be given: how many workers {shown(executor)} has is not known'
             )
@@ -111,7 +121,7 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
         raise ConfigurationError(
             f'max_in_flight must be a whole number >= 1, got {shown(max_in_flight)}'
         )
-    return min(max_in_flight, workers) if isinstance(workers, int) else max_in_flight
+    return max_in_flight if workers is None else min(max_in_flight, workers)
 
 
 def _locks(job: type[Job]) -> tuple[str, ...]:

@@ -92,7 +92,8 @@ class SideBySide(Run):
             interrupts = [caught]
         self._is_ending = True
         for future in list(self._under_way):
-            future.cancel()
+            if self._pool.can_cancel:
+                future.cancel()
             # Once more: Ctrl-C may have come before the first time, or when it had arrived.
             future.add_done_callback(self._arrived.put)
         while self._under_way:
