@@ -144,6 +144,16 @@ def test_version_is_written_in_one_place() -> None:
         assert dojobber.__version__ not in (REPOSITORY / name).read_text(), name
 
 
+def test_changelog_begins_with_the_version() -> None:
+    headings = re.findall(r'^(\d.*)\n-+$', (REPOSITORY / 'docs/changelog.rst').read_text(), re.M)
+    assert headings[0] == dojobber.__version__
+
+
+def test_contributors_are_told_of_every_module() -> None:
+    page = (REPOSITORY / 'docs' / 'contributing.rst').read_text()
+    assert [name for name in ARROWS if not re.search(rf'\b{name}\b', page)] == []
+
+
 def installed() -> importlib.metadata.Distribution:
     """Return what is installed of this package, or skip the test."""
     try:
