@@ -22,8 +22,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,7 +54,8 @@ class MakeFolder(Job):
             raise RuntimeError('There is no folder yet.')
 
     def Run(self, **_: object) -> None:
-        self.storage['folder'] = TemporaryDirectory(prefix='services-')
+        with undisturbed():
+            self.storage['folder'] = TemporaryDirectory(prefix='services-')
         self.global_storage['folder'] = Path(self.storage['folder'].name)
 
     def Cleanup(self) -> None:
@@ -67,19 +68,19 @@ class StartService(Job):
 
     NAME: ClassVar[str]
 
-    def Check(self, **_: object) -> int:
+    def Check(self, **_: object) -> None:
         if self.NAME not in self.global_storage:
             raise RuntimeError(f'{self.NAME} has not been started.')
-        return int(self.global_storage[self.NAME].pid)
 
     def Run(self, mute: str) -> None:
         folder = self.global_storage['folder']
         needs = [(folder / each).read_text() for each in SERVICES[self.NAME]]
         mode = 'mute' if mute == self.NAME else 'well'
         command = [sys.executable, __file__, 'be', self.NAME, mode, folder / self.NAME, *needs]
-        # In a session of its own, or else Ctrl-C would stop all of them at once, in no order.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        self.storage['process'] = self.global_storage[self.NAME] = process
+        with undisturbed():  # or else there could be a process that no Cleanup knows of
+            # In a session of its own, or else Ctrl-C would stop all of them at once, in no order.
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.storage['process'] = self.global_storage[self.NAME] = process
 
     def Cleanup(self) -> None:
         process = self.storage.get('process')
@@ -171,6 +172,20 @@ def interrupt(*_: object) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a signal wait for the end of the block."""
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda *_: came.append(1)) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            interrupt()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
