@@ -114,12 +114,12 @@ class DoJobber:
             listeners: callables that get each event of a run, in order and in the thread that
                 called `checknrun`. One that raises is logged, and gets no more of that run.
             summary: write a summary of each run to stderr at its end.
+            progress: where stderr is a terminal, show there how far a run is.
             executor: tries Jobs that don't depend on each other at the same time, on its workers;
                 None means one after the other, here. It must have ``submit()`` as in
                 `concurrent.futures`, and stays the caller's to shut down.
             max_in_flight: how many tries may be under way at once, at least 1; None means as many
                 as the executor has workers, where that can be known.
-            progress: where stderr is a terminal, show there how far a run is.
 
         Raises:
             NotAJobError: the root or an entry of DEPS is no Job class, or DEPS can't hold any.
