@@ -41,7 +41,7 @@ class Debt:
 class CleanupStack:
     """Hold what is due, for all runs of a DoJobber."""
 
-    __slots__ = ('numbers', '_due', '_under_way')
+    __slots__ = ('numbers', '_due', '_under_way', '_has_stragglers')
 
     def __init__(self) -> None:
         """Make an empty stack."""
@@ -49,6 +49,8 @@ class CleanupStack:
         self.numbers: Iterator[int] = count(1)
         self._due: list[Debt] = []
         self._under_way: list[tuple[Graph, int]] = []
+        #: Whether threads that nobody waits for any more may make Cleanups due.
+        self._has_stragglers = False
 
     @property
     def workdir(self) -> Workdir | None:
@@ -58,7 +60,11 @@ class CleanupStack:
     def push(self, debt: Debt) -> None:
         """Make a Cleanup due."""
         debt.workdir.share()
-        self._due.append(debt)
+        if self._has_stragglers:
+            # Not between the Cleanup at the top, which may be under way, and its end.
+            self._due.insert(0, debt)
+        else:
+            self._due.append(debt)
 
     def owes(self, number: int) -> bool:
         """Tell whether the Cleanup of a try is due."""
@@ -67,6 +73,7 @@ class CleanupStack:
     def hold_back(self, graph: Graph, nodes: Iterable[int]) -> None:
         """Let the next unwinding leave alone what Jobs need that are under way still."""
         self._under_way = [(graph, node) for node in nodes]
+        self._has_stragglers |= bool(self._under_way)
 
     def unwind(self, errors: list[BaseException]) -> None:
         """Call the Cleanups that are due; those that fail or are held back stay due.

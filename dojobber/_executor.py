@@ -19,7 +19,14 @@ from typing import Any, NamedTuple, Protocol
 from dojobber._attempt import Attempt, Context, Ended, attempt
 from dojobber._exceptions import Failure
 from dojobber._graph import Graph
-from dojobber._parcel import is_importable, pack_class, pack_items, unpack_items, unpacked
+from dojobber._parcel import (
+    hindrance,
+    is_importable,
+    pack_class,
+    pack_items,
+    unpack_items,
+    unpacked,
+)
 from dojobber._text import shown
 from dojobber._workdir import Workdir
 from dojobber._worker import Reply, Request, run_shipped
@@ -129,7 +136,7 @@ def _locks(job: type[Job]) -> tuple[str, ...]:
     rule = f'{job.__name__}.LOCKS must be an iterable of names, got {shown(locks)}'
     if isinstance(locks, (str, bytes)):
         raise ConfigurationError(f'{rule}; write LOCKS = ({shown(locks)},)')
-    if not isinstance(locks, Iterable):
+    if not isinstance(locks, Iterable) or iter(locks) is locks:
         raise ConfigurationError(rule)
     names = tuple(locks)
     if not all(isinstance(name, str) for name in names):
@@ -160,8 +167,10 @@ def _check_travels(job: type[Job], pool: Pool) -> None:
     try:
         dumps(pack_class(job, pool.by_reference), HIGHEST_PROTOCOL)
     except Exception as error:
+        attribute = hindrance(job, pool.by_reference)
+        what = job.__name__ if attribute is None else f'{job.__name__}.{attribute}'
         raise ConfigurationError(
-            f'{job.__name__} can not be sent to another process: {error}; define it in a module, '
+            f'{what} can not be sent to another process: {error}; define it in a module, '
             f'or write IN_DRIVER = True'
         ) from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps, loads
 from types import FunctionType
@@ -49,9 +50,30 @@ def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
 
 
 def _is_tied(value: object) -> bool:
-    """Tell whether a function uses super(): it would go on to speak of the class it was made in."""
-    function = getattr(value, '__func__', value)
-    return isinstance(function, FunctionType) and '__class__' in function.__code__.co_freevars
+    """Tell whether a function uses super(): it would go on to speak of the class it was made in.
+
+    Decorators have the function that they were given in their closure.
+    """
+    looked_at: list[Any] = [value]
+    for each in looked_at:
+        if isinstance(each, property):
+            looked_at += [each.fget, each.fset, each.fdel]
+        function = getattr(each, '__func__', each)
+        if isinstance(function, FunctionType):
+            if '__class__' in function.__code__.co_freevars:
+                return True
+            looked_at += [found for found in _closure(function) if found not in looked_at]
+    return False
+
+
+def _closure(function: FunctionType) -> list[FunctionType]:
+    """Return the functions that a function knows by its closure."""
+    found = []
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # nothing is in there yet
+            if isinstance(cell.cell_contents, FunctionType):
+                found.append(cell.cell_contents)
+    return found
 
 
 def unpack_class(packed: Any) -> Any:
@@ -60,6 +82,16 @@ def unpack_class(packed: Any) -> Any:
         return packed
     bases = tuple(map(unpack_class, packed.bases))
     return packed.metaclass(packed.name, bases, dict(packed.attributes))
+
+
+def hindrance(job_class: type, by_reference: Callable[[type], bool]) -> str | None:
+    """Return the name of an attribute that keeps a class from travelling, if there is one."""
+    for each in job_class.__mro__:
+        if not by_reference(each):
+            for name, value in vars(each).items():
+                if name not in _LEFT_OUT and pickled(value) is None:
+                    return name
+    return None
 
 
 def is_importable(job_class: type) -> bool:

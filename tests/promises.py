@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import os
@@ -148,6 +149,83 @@ def test_classes_made_with_type_travel_with_their_attributes(pool: Pool, kwargs:
         'Invite Bob': 'one', 'two': 'two', 'three': 'two'}  # fmt: skip
     own = str(os.getpid())
     assert all((pid == own) == pool.has_threads for _, pid in texts.values())
+
+
+MAIN = """
+import functools
+import os
+
+from dojobber import DoJobber, DummyJob, Job
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def decorator(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return decorator
+
+
+class SendInvite(Job):
+    EMAIL = None
+
+    def Check(self, driver):
+        return [self.EMAIL, os.getpid() == driver]
+
+
+class Twice(SendInvite):
+    EMAIL = 'twice'
+
+    @decorated
+    def Check(self, driver):
+        return [*super().Check(driver), *self.more(driver)]
+
+    def more(self, driver):
+        return super().Check(driver)
+
+
+def main():
+    bob = type('Invite Bob', (SendInvite,), {{'EMAIL': 'bob'}})
+    ann = type('Invite Ann', (bob,), {{'EMAIL': 'ann'}})
+    eve = ann.clone('Invite Eve', EMAIL='eve', DEPS=(bob, ann))
+    {opens}
+    dojob = DoJobber()
+    dojob.configure(
+        DummyJob.clone('root', DEPS=(eve, Twice)), executor=executor, max_in_flight=2,
+    )
+    dojob.set_args(driver=os.getpid())
+    dojob.checknrun()
+    print(dojob.noderesults, dojob.nodeexceptions)
+    {closes}
+
+
+if __name__ == '__main__':
+    main()
+"""
+
+
+def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
+    script = tmp_path / 'script.py'
+    script.write_text(MAIN.format(opens=pool.opens, closes=pool.closes))
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    here = pool.has_threads
+    wanted = {
+        'Invite Bob': ['bob', here],
+        'Invite Ann': ['ann', here],
+        'Invite Eve': ['eve', here],
+        'Twice': ['twice', here] * 2,
+        'root': None,
+    }
+    results, nothing = done.stdout.rsplit(' ', 1)
+    assert (ast.literal_eval(results), nothing) == (wanted, '{}\n')
+    assert pool.logs or done.stderr == ''
 
 
 def test_super_finds_its_way_in_classes_that_travel(pool: Pool) -> None:

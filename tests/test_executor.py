@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
+import os
+import re
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from contextlib import ExitStack
+from pathlib import Path
+from pickle import PicklingError, UnpicklingError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
+from dojobber.errors import ConfigurationError
 from tests.promises import *  # noqa: F403
 from tests.promises import Pool
+from tests.travelling import Cleans, Derived, Dies, Held, Here, Locks, There, noted
 
 
 def make(kind: str, workers: int) -> Executor:
@@ -39,3 +57,397 @@ def pool(request: Any) -> Iterator[Pool]:
     with ExitStack() as stack:
         two, one = (stack.enter_context(make(kind, workers)) for workers in (2, 1))
         yield Pool(two, one, has_threads=kind == 'threads', opens=opens)
+
+
+@pytest.fixture(params=['fork', 'spawn'])
+def fragile(request: Any) -> Iterator[Executor]:
+    """Make a pool of processes that may break."""
+    with make(request.param, 2) as executor:
+        yield executor
+
+
+# What is refused
+
+
+@pytest.mark.parametrize('value', [object(), map, 'pool', SimpleNamespace(submit=3)])
+def test_executor_without_submit_is_refused(value: Any) -> None:
+    dojob = DoJobber()
+    with pytest.raises(ConfigurationError, match=r'needs submit\(\), got '):
+        dojob.configure(There, executor=value, max_in_flight=1)
+    with pytest.raises(RuntimeError, match='no graph'):
+        dojob.checknrun()
+
+
+@pytest.mark.parametrize('value', [0, -1, 1.5, True, '2'])
+def test_max_in_flight_that_is_no_count_is_refused(value: Any) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        rule = f'^max_in_flight must be a whole number >= 1, got {value!r}$'
+        with pytest.raises(ConfigurationError, match=rule):
+            DoJobber().configure(There, executor=executor, max_in_flight=value)
+
+
+def test_max_in_flight_without_an_executor_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match='^max_in_flight needs an executor, got 2 and'):
+        DoJobber().configure(There, max_in_flight=2)
+
+
+def test_executor_that_hides_its_workers_needs_max_in_flight() -> None:
+    class Hiding(Executor):
+        pass
+
+    with pytest.raises(ConfigurationError, match='^max_in_flight must be given: how many workers'):
+        DoJobber().configure(There, executor=Hiding())
+    DoJobber().configure(There, executor=Hiding(), max_in_flight=1000)
+
+
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [
+        ('door', r"iterable of names, got 'door'; write LOCKS = \('door',\)$"),
+        (b'door', r"iterable of names, got b'door'; write LOCKS = \(b'door',\)$"),
+        (3, 'iterable of names, got 3$'),
+        (['door', 3], r"iterable of names, got \['door', 3\]$"),
+        (iter(['door']), 'iterable of names, got <list_iterator object at .*>$'),
+    ],
+)
+def test_locks_that_are_no_names_are_refused_with_an_executor_only(value: Any, text: str) -> None:
+    job = Locks.clone('Odd', LOCKS=value)
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(ConfigurationError, match=r'^Odd\.LOCKS must be an ' + text),
+    ):
+        DoJobber().configure(job, executor=executor)
+    DoJobber().configure(job)
+
+
+def test_in_driver_that_is_no_bool_is_refused_with_an_executor_only() -> None:
+    job = Here.clone('Odd', IN_DRIVER='yes')
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(ConfigurationError, match="^Odd.IN_DRIVER must be a bool, got 'yes'$"),
+    ):
+        DoJobber().configure(job, executor=executor)
+    DoJobber().configure(job)
+
+
+def local_jobs() -> list[type[Job]]:
+    class Local(Job):
+        def Check(self) -> int:
+            return os.getpid()
+
+    class Tied(Local):
+        def Check(self) -> int:
+            return super().Check()
+
+    return [Local, Tied, Job.clone('Lambda', Check=lambda self: os.getpid())]
+
+
+def test_job_that_can_not_be_sent_to_processes_is_refused_by_name(fragile: Executor) -> None:
+    for job in local_jobs():
+        name = job.__name__
+        rule = rf'^{name}\.Check can not be sent .* write IN_DRIVER = True$'
+        with pytest.raises(ConfigurationError, match=rule):
+            DoJobber().configure(DummyJob.clone('root', DEPS=(job,)), executor=fragile)
+        here = job.clone(name, IN_DRIVER=True)
+        dojob = DoJobber()
+        dojob.configure(here, executor=fragile)
+        dojob.checknrun()
+        assert dojob.noderesults == {name: os.getpid()}
+
+
+def test_job_that_can_not_be_sent_to_processes_is_tried_on_threads() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        for job in local_jobs():
+            dojob = DoJobber()
+            dojob.configure(job, executor=executor)
+            dojob.checknrun()
+            assert dojob.noderesults == {job.__name__: os.getpid()}
+
+
+def test_class_that_can_not_be_sent_though_all_of_it_can_is_refused(fragile: Executor) -> None:
+    # Its function speaks of the class that it was made in, so that it is not taken out of this one.
+    job = type('Borrows', (Job,), {'Check': Derived.Check})
+    with pytest.raises(ConfigurationError, match='^Borrows can not be sent to another process: '):
+        DoJobber().configure(job, executor=fragile)
+
+
+# How many are under way
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts the calls that are under way at the same time."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.under_way: set[Any] = set()
+        self.most = 0
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(call, *args, **kwargs)
+        self.under_way = {each for each in self.under_way if not each.done()} | {future}
+        self.most = max(self.most, len(self.under_way))
+        return future
+
+
+@pytest.mark.parametrize(('asked', 'limit'), [(None, 3), (2, 2), (1, 1), (50, 3)])
+def test_as_many_are_under_way_as_asked_for_or_as_there_are_workers(
+    asked: int | None, limit: int
+) -> None:
+    together = threading.Barrier(limit)
+
+    def check(self: Any) -> None:
+        together.wait(30)
+
+    jobs = [Job.clone(f'{number}', Check=check) for number in range(6 * limit)]
+    with Counting(3) as executor:
+        dojob = DoJobber()
+        root = DummyJob.clone('root', DEPS=jobs)
+        dojob.configure(root, executor=executor, max_in_flight=asked)
+        dojob.checknrun()
+        assert dojob.success()
+        assert executor.most <= limit
+
+
+def test_progress_line_tells_how_many_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, 'stderr', terminal)
+    together = threading.Barrier(3)
+    jobs = [Job.clone(f'job{number}', Check=lambda self: together.wait(30)) for number in range(3)]
+    with ThreadPoolExecutor(3) as executor:
+        dojob = DoJobber()
+        root = DummyJob.clone('root', DEPS=jobs)
+        dojob.configure(root, executor=executor, progress=True)
+        dojob.checknrun()
+    assert re.search(r'0 of 4 Jobs done; job0 since [\d:]+ and 2 more', terminal.getvalue())
+
+
+# What an executor does that goes wrong
+
+
+def test_pool_that_breaks_ends_the_run_and_is_no_failure_of_a_job(
+    fragile: Executor, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / 'other-runs')
+    os.mkfifo(tmp_path / 'other-goes-on')
+    cleans = Cleans.clone('cleans')
+    dies = Dies.clone('dies', DEPS=(cleans,), AFTER='other-runs')
+    other = Held.clone('other', DEPS=(cleans,))
+    root = DummyJob.clone('root', DEPS=(dies, other, There.clone('never', DEPS=(dies,))))
+    heard: list[Any] = []
+    dojob = DoJobber()
+    dojob.configure(root, executor=fragile, default_retry_delay=0, listeners=[heard.append])
+    dojob.set_args(directory=tmp_path)
+    with pytest.raises(BrokenExecutor):
+        dojob.checknrun()
+    outcomes = {each.name: str(each.outcome) for each in dojob.report()}
+    assert outcomes == {
+        'cleans': 'changed', 'dies': 'interrupted', 'other': 'interrupted', 'never': 'not_run',
+        'root': 'not_run',
+    }  # fmt: skip
+    assert dojob.nodestatus == {
+        'cleans': True, 'dies': False, 'other': False, 'never': None, 'root': None,
+    }  # fmt: skip
+    assert isinstance(dojob.nodeexceptions['dies'], BrokenExecutor)
+    notes = [line.split()[0] for line in noted(tmp_path)]
+    assert sorted(notes) == ['cleanup', 'dies', 'run']
+    assert notes[-1] == 'cleanup'
+    assert isinstance(heard[-1], events.RunEnded)
+
+
+def test_pool_that_was_shut_down_ends_the_run() -> None:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(Here, There)), executor=executor)
+    with pytest.raises(RuntimeError, match='shutdown'):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'Here': True, 'There': False, 'root': None}
+    assert [str(each.outcome) for each in dojob.report()] == ['ok', 'interrupted', 'not_run']
+
+
+class Odd(ThreadPoolExecutor):
+    """Does something odd with the calls that are about the Job of this name."""
+
+    def __init__(self, does: Any) -> None:
+        super().__init__(2)
+        self.does = does
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if args[1].__name__ != 'odd':
+            return super().submit(call, *args, **kwargs)
+        future: Future[Any] = Future()
+        self.does(future)
+        return future
+
+
+def raising(error: BaseException) -> Any:
+    def does(future: Any) -> None:
+        raise error
+
+    return does
+
+
+def failing(error: BaseException) -> Any:
+    return lambda future: future.set_exception(error)
+
+
+def run_with_odd(does: Any, *more: type[Job], **options: Any) -> DoJobber:
+    """Run three Jobs, with the one in the middle of which something goes wrong."""
+    jobs = There.clone('first'), There.clone('odd'), There.clone('last')
+    dojob = DoJobber()
+    with Odd(does) as executor:
+        root = DummyJob.clone('root', DEPS=(*jobs, *more))
+        dojob.configure(root, executor=executor, default_retry_delay=0, **options)
+        dojob.test_error = None  # type: ignore[attr-defined]
+        try:
+            dojob.checknrun()
+        except BaseException as error:
+            dojob.test_error = error  # type: ignore[attr-defined]
+    return dojob
+
+
+OF_PICKLES = [TypeError('odd'), PicklingError('odd'), RecursionError('odd'), AttributeError('odd')]
+
+
+@pytest.mark.parametrize('error', OF_PICKLES)
+@pytest.mark.parametrize('way', [raising, failing])
+def test_try_that_can_not_be_sent_has_failed_for_good_and_costs_no_other(
+    capsys: Any, error: Exception, way: Any
+) -> None:
+    dojob = run_with_odd(way(error), verbose=True)
+    assert dojob.test_error is None  # type: ignore[attr-defined]
+    assert dojob.nodestatus == {'first': True, 'odd': False, 'last': True, 'root': None}
+    assert dojob.nodeexceptions['odd'] is error
+    assert [each.tries for each in dojob.report()] == [1, 1, 1, 0]
+    assert capsys.readouterr().err.count('odd.check: fail\n') == 1
+
+
+def test_error_about_pickling_that_is_a_runtime_error_fails_the_job_alone(
+    fragile: Executor,
+) -> None:
+    lock = multiprocessing.get_context('spawn').Lock()  # it raises one where it is pickled
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(There, Here)), executor=fragile)
+    dojob.set_args(lock=lock)
+    dojob.checknrun()
+    assert dojob.nodestatus == {'There': False, 'Here': True, 'root': None}
+    assert 'inheritance' in str(dojob.nodeexceptions['There'])
+
+
+@pytest.mark.parametrize('error', [BrokenExecutor('odd'), RuntimeError('odd'), KeyboardInterrupt()])
+def test_submit_that_can_be_used_no_more_ends_the_run(error: BaseException) -> None:
+    dojob = run_with_odd(raising(error))
+    assert dojob.test_error is error  # type: ignore[attr-defined]
+    assert dojob.nodestatus == {'first': True, 'odd': False, 'last': None, 'root': None}
+
+
+@pytest.mark.parametrize(
+    'error', [BrokenExecutor('odd'), CancelledError('odd'), KeyboardInterrupt(), GeneratorExit()]
+)
+def test_future_of_unknown_fate_ends_the_run_and_the_others_are_waited_for(
+    error: BaseException,
+) -> None:
+    together = threading.Event()
+
+    def check(self: Any) -> None:
+        assert together.wait(30)
+
+    def does(future: Any) -> None:
+        future.set_exception(error)
+        together.set()
+
+    slow = Job.clone('slow', Check=check)
+    jobs = slow, There.clone('odd'), There.clone('last')
+    dojob = DoJobber()
+    with Odd(does) as executor:
+        dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+        with pytest.raises(type(error)):
+            dojob.checknrun()
+    assert dojob.nodestatus == {'slow': True, 'odd': False, 'last': None, 'root': None}
+    assert dojob.nodeexceptions['odd'] is error
+    assert str(dojob.report().jobs[1].outcome) == 'interrupted'
+
+
+def test_future_that_was_cancelled_ends_the_run() -> None:
+    def does(future: Any) -> None:
+        future.cancel()
+        future.set_running_or_notify_cancel()
+
+    dojob = run_with_odd(does)
+    assert isinstance(dojob.test_error, CancelledError)  # type: ignore[attr-defined]
+    assert dojob.nodestatus['odd'] is False
+
+
+def test_reply_that_is_none_fails_the_job_for_good() -> None:
+    class Garbling(Executor):
+        _max_workers = 1
+
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_result(b'no pickle')
+            return future
+
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(There, Here)), executor=Garbling())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'There': False, 'Here': True, 'root': None}
+    assert isinstance(dojob.nodeexceptions['There'], UnpicklingError)
+
+
+# Threads that are not waited for
+
+
+def test_run_begun_while_cleanups_are_called_gets_its_own_cleanup_and_repeats_none() -> None:
+    goes_on, runs = threading.Event(), threading.Event()
+    calls = []
+
+    class Early(RunonlyJob):
+        def Run(self) -> None:
+            pass
+
+        def Cleanup(self) -> None:
+            calls.append('Early')
+            goes_on.set()
+            assert runs.wait(30)
+
+    class Late(RunonlyJob):
+        def Check(self) -> None:
+            assert goes_on.wait(30)
+            super().Check()
+
+        def Run(self) -> None:
+            runs.set()
+
+        def Cleanup(self) -> None:
+            calls.append('Late')
+
+    dojob = DoJobber()
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if 'Early' in dojob.noderesults:
+            raise KeyboardInterrupt  # the first one, and the second one when it waits
+        return queue.get(timeout=30)
+
+    dojob._receive = receive  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as executor:
+        dojob.configure(DummyJob.clone('root', DEPS=(Late, Early)), executor=executor)
+        with pytest.raises(KeyboardInterrupt):
+            dojob.checknrun()
+        assert calls == ['Early']
+    dojob.cleanup()
+    assert calls == ['Early', 'Late']
+
+
+# Where there is no executor
+
+
+def test_locks_and_in_driver_mean_nothing_without_an_executor(tmp_path: Path) -> None:
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(Locks.clone('a', LOCKS=3), Here)), executor=None)
+    dojob.set_args(directory=tmp_path)
+    dojob.checknrun()
+    assert dojob.success()

@@ -341,8 +341,9 @@ class After(Job):
 
     def Check(self, directory: Path, **kwargs: Any) -> Any:
         """Let it."""
+        who = self.global_storage['who']
         allow(directory / 'other')
-        return self.global_storage['who']
+        return who
 
 
 class Ping(Job):
@@ -395,8 +396,11 @@ class There(Here):
 class Dies(RunonlyJob):
     """Takes its process along."""
 
+    AFTER = ''
+
     def Run(self, directory: Path, **kwargs: Any) -> None:
         """Die."""
+        wait(directory / self.AFTER)
         note(directory, 'dies')
         os._exit(3)
 

@@ -1,0 +1,193 @@
+"""What travels: how large it is, and what stands for what can't be made again."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pickle import HIGHEST_PROTOCOL, dumps, loads
+from typing import Any
+
+import pytest
+
+from dojobber import DummyJob, Job
+from dojobber._parcel import (
+    PackedClass,
+    Packer,
+    is_importable,
+    pack_class,
+    pack_items,
+    pickled,
+    unpack_class,
+    unpack_items,
+    unpacked,
+)
+from dojobber.remote import RemoteError, RemoteValue
+from tests.travelling import Locked, Once, Picky, Unloadable
+
+
+def nothing_by_reference(job_class: type) -> bool:
+    return job_class.__module__ == 'dojobber.job' and job_class.__name__ in ('Job', 'DummyJob')
+
+
+def test_class_of_a_module_travels_by_its_name() -> None:
+    assert pack_class(Once, is_importable) is Once
+    assert unpack_class(Once) is Once
+
+
+def test_class_made_at_run_time_is_made_again_with_its_bases_and_attributes() -> None:
+    made = type('made', (Once,), {'TEXT': 'x'})
+    again = unpack_class(loads(dumps(pack_class(type('again', (made,), {'TRIES': 5}),
+                                                is_importable))))  # fmt: skip
+    assert [each.__name__ for each in again.__mro__[:3]] == ['again', 'made', 'Once']
+    assert (again.TEXT, again.TRIES, again.__module__) == ('x', 5, __name__)
+    assert again.__bases__[0] is not made
+    assert again.__bases__[0].__bases__ == (Once,)
+
+
+def test_end_of_a_long_chain_is_packed_small() -> None:
+    chain: type[Job] = DummyJob.clone('0')
+    for number in range(1, 3000):
+        chain = Once.clone(str(number), DEPS=(chain, DummyJob))
+    assert len(dumps(pack_class(chain, is_importable), HIGHEST_PROTOCOL)) < 500
+
+
+def test_metaclass_makes_the_class_again() -> None:
+    class Meta(type):
+        pass
+
+    packed = pack_class(Meta('made', (Once,), {}), is_importable)
+    assert type(unpack_class(packed)) is Meta
+
+
+def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+class Above(Job):
+    def look(self) -> str:
+        return 'above'
+
+    def Check(self) -> str:
+        return 'above'
+
+
+class Plain(Above):
+    def Check(self) -> str:
+        return 'below ' + super().Check()
+
+
+class Wrapped(Above):
+    @wrapped
+    @wrapped
+    def Check(self) -> str:
+        return 'below ' + super().Check()
+
+
+class Static(Above):
+    @classmethod
+    def name(cls) -> str:
+        return 'below ' + super().__name__
+
+    def Check(self) -> str:
+        return self.name()
+
+
+class Shown(Above):
+    @property
+    def word(self) -> str:
+        return 'below ' + super().look()
+
+    def Check(self) -> str:
+        return self.word
+
+
+@pytest.mark.parametrize('job', [Plain, Wrapped, Static, Shown])
+def test_class_that_uses_super_is_not_taken_to_pieces(job: type[Job]) -> None:
+    assert pack_class(job, nothing_by_reference) is job
+    below = unpack_class(pack_class(job.clone('below'), nothing_by_reference))
+    assert below.__bases__ == (job,)
+
+
+def test_functions_that_know_themselves_and_empty_cells_are_no_hindrance() -> None:
+    def check(self: Any) -> Any:
+        return check if self else never
+
+    job = Job.clone('odd', Check=check)
+    assert isinstance(pack_class(job, nothing_by_reference), PackedClass)
+    never = check
+    assert isinstance(pack_class(job, nothing_by_reference), PackedClass)
+    assert never
+
+
+def test_one_object_is_packed_once_and_is_one_object_again() -> None:
+    packer, error = Packer(), ValueError('x')
+    places = [packer.add(each) for each in (error, 'text', error)]
+    values = unpacked(packer.parcels)
+    assert places == [0, 1, 0]
+    assert (type(values[0]), values[1]) == (ValueError, 'text')
+
+
+class Elsewhere(Exception):
+    """Pickles in the process that it was made in."""
+
+    pid = 0
+
+    def __reduce__(self) -> Any:
+        return _made_in, (os.getpid() if not self.pid else self.pid, str(self))
+
+
+def _made_in(pid: int, text: str) -> Elsewhere:
+    if pid != os.getpid():
+        raise LookupError
+    return Elsewhere(text)
+
+
+def from_elsewhere(value: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Pack a value here and unpack it as in another process."""
+    packer = Packer()
+    packer.add(value)
+    monkeypatch.setattr(os, 'getpid', lambda: -1)
+    [result] = unpacked(packer.parcels)
+    return result
+
+
+def test_exception_that_can_not_be_made_in_the_driver_has_a_stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = from_elsewhere(Elsewhere('text'), monkeypatch)
+    assert isinstance(error, RemoteError)
+    assert str(error) == 'Elsewhere: text'
+
+
+def test_value_that_can_not_be_made_in_the_driver_has_a_stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    value = from_elsewhere(Unloadable(), monkeypatch)
+    assert isinstance(value, RemoteValue)
+    assert 'Unloadable object at' in value.text
+
+
+def test_items_that_can_not_be_made_again_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, lost = pack_items({'good': 1, 'bad': Unloadable(), 'worse': Locked('x')})
+    assert (list(packed), lost) == (['good', 'bad'], ["'worse'"])
+    assert unpack_items(packed.values())[1] == 0
+    monkeypatch.setattr(os, 'getpid', lambda: -1)
+    assert unpack_items(packed.values()) == ({'good': 1}, 1)
+
+
+@pytest.mark.parametrize('value', [Picky(1, 'x'), Locked('x'), lambda: None])
+def test_pickle_that_does_not_work_both_ways_is_none(value: object) -> None:
+    assert pickled(value) is None
+
+
+@pytest.mark.parametrize(
+    ('error', 'text'), [(RemoteError('Odd', 'text'), 'Odd: text'), (RemoteError('Odd', ''), 'Odd')]
+)
+def test_stand_in_pickles_and_shows_class_and_text(error: RemoteError, text: str) -> None:
+    again = loads(dumps(error))
+    assert (str(again), again.class_name) == (text, 'Odd')
