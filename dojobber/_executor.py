@@ -272,7 +272,7 @@ class Shipped:
         """Return what came of a try, and merge what it has put into the global storage."""
         reply: Reply = loads(future.result())
         values = unpacked(reply.parcels)
-        self._merge(reply, sent.number)
+        self._merge(reply, sent)
         self._tell_lost(sent.job_class, reply.lost)
         check, run = values[reply.check], values[reply.run]
         record = Attempt(
@@ -291,10 +291,10 @@ class Shipped:
         ]
         return Returned(values[reply.result], record, phases, self._remade(sent.job_class, reply))
 
-    def _merge(self, reply: Reply, number: int) -> None:
+    def _merge(self, reply: Reply, sent: Sent) -> None:
         """Take over what a try has changed, unless a try that was sent out later has, too."""
-        shared, writers = self._context.global_storage, self._writers
-        changed, _ = unpack_items(reply.changed)
+        shared, writers, number = self._context.global_storage, self._writers, sent.number
+        changed = self._unpacked(sent.job_class, 'global_storage', reply.changed)
         for key in [*changed, *map(loads, reply.deleted)]:
             if writers.get(key, 0) <= number:
                 writers[key] = number
@@ -308,11 +308,16 @@ class Shipped:
         if reply.storage is None:
             return None
         job = object.__new__(job_class)
-        attributes, _ = unpack_items(reply.attributes)
-        job.__dict__.update(attributes)
-        job.storage, _ = unpack_items(reply.storage)
+        job.__dict__.update(self._unpacked(job_class, 'self', reply.attributes))
+        job.storage = self._unpacked(job_class, 'storage', reply.storage)
         job.global_storage = self._context.global_storage
         return job
+
+    def _unpacked(self, job_class: type[Job], what: str, packed: list[bytes]) -> dict[Any, Any]:
+        items, lost = unpack_items(packed)
+        if lost:
+            self._tell_lost(job_class, [f'{lost} values of {what}'])
+        return items
 
     def _tell_lost(self, job_class: type[Job], lost: Iterable[str]) -> None:
         for what in lost:

@@ -109,6 +109,24 @@ class FakeProcesses(_Fake):
         return execute
 
 
+class FakeCluster(FakeProcesses):
+    """Doesn't tell how many workers it has, and would give up what it goes on to execute."""
+
+    def __init__(self, seed: int, workers: int) -> None:
+        super().__init__(seed, workers)
+        del self._max_workers
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Take in a call."""
+        future = super().submit(call, *args, **kwargs)
+        vars(future)['cancel'] = self._cancel
+        return future
+
+    def _cancel(self) -> bool:
+        self.is_stuck = True
+        raise AssertionError('it may be executed all the same')
+
+
 class _Pickler(pickle.Pickler):
     """Pickle as executors on clusters do, which carry local functions, too."""
 

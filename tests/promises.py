@@ -28,11 +28,13 @@ from tests.travelling import (
     After,
     Cleans,
     Derived,
+    Finds,
     Here,
     Late,
     Locked,
     Locks,
     Looks,
+    Loses,
     Once,
     PackableStage,
     Picky,
@@ -70,7 +72,7 @@ class Pool:
 
     def run(self, *jobs: type[Job], single: bool = False, **options: Any) -> DoJobber:
         """Run Jobs on it."""
-        dojob = DoJobber()
+        dojob = DoJobber(logging.DEBUG if options.pop('log', False) else logging.CRITICAL)
         root = DummyJob.clone('root', DEPS=jobs)
         args = options.pop('args', ())
         kwargs = options.pop('kwargs', {})
@@ -85,6 +87,23 @@ class Pool:
 @pytest.fixture
 def kwargs(tmp_path: Path) -> dict[str, Any]:
     return {'directory': tmp_path}
+
+
+@pytest.fixture
+def debug_lines() -> Iterator[list[str]]:
+    """Collect what the library logs at the level DEBUG."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.DEBUG)
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger('DoJobber')
+    log.addHandler(handler)
+    yield lines
+    log.removeHandler(handler)
+    log.setLevel(logging.CRITICAL)
+
+
+def lost(lines: list[str]) -> list[str]:
+    return sorted(line for line in lines if 'can not travel' in line)
 
 
 # The order of one after the other
@@ -354,23 +373,11 @@ def test_interrupt_in_a_job_ends_the_run_and_not_the_pool(pool: Pool, kwargs: An
     assert pool.run(There).success()
 
 
-def test_cleanup_is_called_by_the_driver_with_what_could_travel(pool: Pool, kwargs: Any) -> None:
+def test_cleanup_is_called_by_the_driver_with_what_could_travel(
+    pool: Pool, kwargs: Any, debug_lines: list[str]
+) -> None:
     clones = [Cleans.clone('one'), Cleans.clone('two'), Cleans.clone('three')]
-    lines: list[str] = []
-    handler = logging.Handler(logging.DEBUG)
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    log = logging.getLogger('DoJobber')
-    dojob = DoJobber('DEBUG')
-    log.addHandler(handler)
-    try:
-        dojob.configure(
-            DummyJob.clone('root', DEPS=clones), executor=pool.executor, max_in_flight=2
-        )
-        dojob.set_args(**kwargs)
-        dojob.checknrun()
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(logging.CRITICAL)
+    dojob = pool.run(*clones, kwargs=kwargs, log=True)
     assert dojob.success()
     notes = [line.split(' ', 6) for line in noted(kwargs['directory'])]
     assert [note[1] for note in notes] == ['three', 'two', 'one']
@@ -379,13 +386,30 @@ def test_cleanup_is_called_by_the_driver_with_what_could_travel(pool: Pool, kwar
         assert (run_pid == pid) == pool.has_threads
         assert (has_lock, has_event) == (str(pool.has_threads),) * 2
         assert shared == "['one', 'three', 'two']"
-    told = [line for line in lines if 'can not travel' in line]
-    if not pool.has_threads:
-        assert sorted(told) == sorted(
-            f'{job.__name__}: {what} can not travel'
-            for job in clones
-            for what in ("storage['lock']", "self['event']")
-        )
+    wanted = ["storage['lock']", "self['event']"]
+    wanted += [f'1 values of {what}' for what in ('global_storage', 'self', 'storage')]
+    assert lost(debug_lines) == ([] if pool.has_threads else sorted(
+        f'{job.__name__}: {what} can not travel' for job in clones for what in wanted
+    ))  # fmt: skip
+
+
+def test_what_can_not_travel_is_told_once(pool: Pool, debug_lines: list[str]) -> None:
+    dojob = pool.run(Loses, log=True)
+    assert [each.tries for each in dojob.report()] == [3, 0]
+    line = "Loses: global_storage['lock'] can not travel"
+    assert lost(debug_lines) == ([] if pool.has_threads else [line])
+
+
+def test_shared_value_that_can_not_be_made_again_in_a_worker_is_not_there(
+    pool: Pool, debug_lines: list[str]
+) -> None:
+    dojob = pool.run(Finds, log=True)
+    assert set(dojob.global_storage) == {'odd', 'good'}
+    if pool.has_threads:
+        assert dojob.noderesults['Finds'] == ['good', 'odd']
+    else:
+        assert dojob.noderesults['Finds'] == ['good']
+        assert lost(debug_lines) == ['Finds: 1 values of global_storage can not travel']
 
 
 def test_shared_storage_is_merged_before_a_dependent_starts(pool: Pool) -> None:

@@ -30,7 +30,7 @@ from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber.errors import ConfigurationError
 from tests.promises import *  # noqa: F403
 from tests.promises import Pool
-from tests.travelling import Cleans, Derived, Dies, Held, Here, Locks, There, noted
+from tests.travelling import Cleans, Demanding, Derived, Dies, Held, Here, Locks, There, noted
 
 
 def make(kind: str, workers: int) -> Executor:
@@ -396,6 +396,18 @@ def test_reply_that_is_none_fails_the_job_for_good() -> None:
     dojob.checknrun()
     assert dojob.nodestatus == {'There': False, 'Here': True, 'root': None}
     assert isinstance(dojob.nodeexceptions['There'], UnpicklingError)
+
+
+def test_class_that_can_not_be_made_again_fails_the_job(fragile: Executor) -> None:
+    job = type('Picky', (Demanding,), {'__module__': 'nowhere'}, demand=1)
+    dojob = DoJobber()
+    dojob.configure(
+        DummyJob.clone('root', DEPS=(job, There)), executor=fragile, default_retry_delay=0
+    )
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Picky': False, 'There': True, 'root': None}
+    assert 'demand' in str(dojob.nodeexceptions['Picky'])
+    assert [each.tries for each in dojob.report()] == [3, 1, 0]
 
 
 # Threads that are not waited for

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
-from tests.fake_executor import FakeProcesses, FakeThreads
+from tests.fake_executor import FakeCluster, FakeProcesses, FakeThreads
 from tests.fakes import FakeClock
 from tests.model import predict
 from tests.plans import Event, Outcome, Plan, random_plan, random_plan_to_share, without_interrupts
@@ -23,15 +23,15 @@ from tests.stage import Stage
 from tests.test_dojobber import PACKAGE, press_ctrl_c
 from tests.test_model import explain
 
-FAKES: list[Any] = [FakeThreads, FakeProcesses]
+FAKES: list[Any] = [FakeThreads, FakeProcesses, FakeCluster]
 
 
 @pytest.mark.parametrize('kind', FAKES)
 def test_random_plans_with_one_in_flight_come_to_what_the_model_predicts(kind: Any) -> None:
-    for seed in range(400):
+    for seed in range(300):
         plan = random_plan(seed)
         executor = kind(seed, workers=1)
-        stage = Stage(plan, executor=executor)
+        stage = Stage(plan, executor=executor, max_in_flight=1)
         executor.drive(stage.dojob, stage.clock)
         predicted, performed = predict(plan), stage.perform()
         if predicted != performed:
@@ -161,6 +161,7 @@ def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
         if outcome.raised is None:
             assert not watch.under_way
     assert not stage.executor.pending
+    assert not stage.executor.is_stuck
 
 
 def check_phases(stage: SideBySide) -> None:
@@ -260,6 +261,19 @@ class UntracedProcesses(Untraced, FakeProcesses):
     pass
 
 
+def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
+    def stop(self: Any) -> None:
+        raise KeyboardInterrupt('stop')
+
+    jobs = Job.clone('stops', Check=stop), DummyJob.clone('alone', IN_DRIVER=True)
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    executor.drive(dojob, FakeClock())
+    with pytest.raises(KeyboardInterrupt, match='stop'):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
+
+
 class Scene:
     """Jobs under way at the same time until Ctrl-C, and what they did."""
 
@@ -291,7 +305,9 @@ class Scene:
         fails = Job.clone('fails', Check=fail, TRIES=1, DEPS=(passes,))
         self.root = DummyJob.clone('root', DEPS=(first, second, third, here, fails))
         self.dojob = DoJobber()
-        self.dojob.configure(self.root, executor=self.executor, debug=seed % 2 == 0)
+        self.dojob.configure(
+            self.root, executor=self.executor, max_in_flight=2, debug=seed % 2 == 0
+        )
         self.executor.drive(self.dojob, FakeClock())
 
     def note(self, hook: str, job: Job) -> None:

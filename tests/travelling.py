@@ -198,6 +198,13 @@ class Derived(Base):
         return [*super().Check(*args, **kwargs), type(self).__name__]
 
 
+class Demanding(Base):
+    """Has subclasses that are told something when they are made."""
+
+    def __init_subclass__(cls, demand: int) -> None:
+        """Take the word."""
+
+
 class Shown(Job):
     """Returns what it was called with."""
 
@@ -259,19 +266,24 @@ class Returns(Job):
 
 
 class Cleans(RunonlyJob):
-    """Leaves things for its Cleanup, one of which can't travel."""
+    """Leaves things for its Cleanup, some of which can't travel."""
 
     def Run(self, directory: Path, **kwargs: Any) -> None:
         """Leave them."""
         self.directory = directory
         self.storage.update(pid=os.getpid(), lock=threading.Lock(), thread=threading.get_ident())
+        self.storage['odd'] = self.odd = self.global_storage['odd'] = Unloadable()
         self.event = threading.Event()
         self.word = type(self).__name__
         self.global_storage[self.word] = 1
 
     def Cleanup(self) -> None:
         """Note what is there."""
-        there = 'lock' in self.storage, hasattr(self, 'event'), sorted(self.global_storage)
+        there = (
+            'lock' in self.storage,
+            hasattr(self, 'event'),
+            sorted({*self.global_storage} - {'odd'}),
+        )
         note(self.directory, 'cleanup', self.word, os.getpid(), self.storage['pid'], *there)
 
 
@@ -314,6 +326,37 @@ class Looks(Shares):
     """Looks at them."""
 
     DEPS = (Changes,)
+
+
+class Loses(Job):
+    """Loses the same in each try."""
+
+    TRIES = 3
+
+    def Check(self, **kwargs: Any) -> None:
+        """Set what can't travel, and fail."""
+        self.global_storage['lock'] = threading.Lock()
+        raise ValueError
+
+
+class Puts(Job):
+    """Shares, in the driver, what can't be made again elsewhere."""
+
+    IN_DRIVER = True
+
+    def Check(self, **kwargs: Any) -> None:
+        """Share it."""
+        self.global_storage.update(odd=Unloadable(), good=1)
+
+
+class Finds(Job):
+    """Looks for it."""
+
+    DEPS = (Puts,)
+
+    def Check(self, **kwargs: Any) -> list[str]:
+        """Return the keys that are there."""
+        return sorted(self.global_storage)
 
 
 class Slow(Job):

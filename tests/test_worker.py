@@ -1,0 +1,68 @@
+"""One try in a worker: what is in the reply, whatever happens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from pickle import dumps, loads
+from typing import Any
+
+import pytest
+
+from dojobber._parcel import PackedClass, unpacked
+from dojobber._worker import Reply, Request, run_shipped
+from tests.travelling import Cleans, Derived, Finds, Where
+
+
+def reply_to(job: Any, **fields: Any) -> Reply:
+    request: dict[str, Any] = {
+        'token': ('run', 'job', 1), 'args': (), 'kwargs': {}, 'global_storage': [],
+        'no_act': False, 'directory': '', **fields,
+    }  # fmt: skip
+    reply = loads(run_shipped(Request(job=job, **request)))
+    assert isinstance(reply, Reply)
+    return reply
+
+
+def test_try_that_passes_has_its_result_and_no_cleanup_in_the_reply() -> None:
+    reply = reply_to(Derived)
+    values = unpacked(reply.parcels)
+    assert values[reply.result] == ['base', 'Derived']
+    assert (values[reply.exception], reply.ran, reply.phase) == (None, False, 'check')
+    assert [(name, how is None) for name, how in reply.phases] == [
+        ('init', True), ('init', False), ('check', True), ('check', False)]  # fmt: skip
+    assert reply.storage is None
+
+
+def test_try_that_owes_a_cleanup_has_storage_and_attributes_in_the_reply(tmp_path: Path) -> None:
+    reply = reply_to(Cleans, kwargs={'directory': tmp_path})
+    assert reply.storage is not None
+    stored, attributes = (dict(map(loads, each)) for each in (reply.storage, reply.attributes))
+    assert set(stored) == {'pid', 'thread', 'odd'}
+    assert set(attributes) == {'directory', 'odd', 'word'}
+    assert reply.lost == ["storage['lock']", "self['event']"]
+
+
+def test_class_that_can_not_be_made_fails_the_init() -> None:
+    reply = reply_to(PackedClass(type, 'Odd', (Derived, Derived), {}))
+    assert reply.phase == 'init'
+    assert 'duplicate base' in str(unpacked(reply.parcels)[reply.exception])
+
+
+def test_shared_values_that_can_not_be_made_are_counted_and_not_deleted() -> None:
+    pairs = [dumps(('good', 1)), b'bad', b'worse']
+    reply = reply_to(Finds, global_storage=pairs)
+    assert unpacked(reply.parcels)[reply.result] == ['good']
+    assert reply.lost == ['2 values of global_storage']
+    assert (reply.changed, reply.deleted) == ([], [])
+
+
+@pytest.mark.parametrize('known', [True, False])
+def test_phases_start_in_the_directory_where_one_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reply = reply_to(Where, directory=str(tmp_path) if known else '')
+    seen = unpacked(reply.parcels)[reply.result]
+    assert seen == ([str(tmp_path)] * 3 if known else [str(tmp_path), '/', '/'])
+    assert os.getcwd() == '/'
