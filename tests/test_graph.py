@@ -208,6 +208,22 @@ def test_deps_not_iterable_are_logged_as_critical(capsys: pytest.CaptureFixture[
     )
 
 
+@pytest.mark.parametrize('error', [ValueError, SystemExit])
+def test_deps_not_iterable_without_a_text_are_logged_all_the_same(
+    capsys: pytest.CaptureFixture[str], error: type[BaseException]
+) -> None:
+    class Silent:
+        def __str__(self) -> str:
+            raise error
+
+        def __repr__(self) -> str:
+            return 'silent'
+
+    with pytest.raises(NotAJobError, match='got silent$'):
+        configured(DummyJob.clone('Root', DEPS=Silent()))
+    assert capsys.readouterr().err.endswith('not iterable; is "silent"\n')
+
+
 def test_errors_of_configuration_are_runtime_errors() -> None:
     assert issubclass(ConfigurationError, RuntimeError)
     for each in (NotAJobError, CycleError, DuplicateNameError):

@@ -274,6 +274,36 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
 
 
+def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none() -> None:
+    calls: list[str] = []
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
+
+    def run(self: Any) -> None:
+        pass
+
+    def clean(self: Any) -> None:
+        calls.append(type(self).__name__)
+        while executor.pending:
+            executor.complete(0)
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if dojob.noderesults:
+            raise KeyboardInterrupt  # the first one, and the second one when it waits
+        executor.complete(1)
+        return queue.get_nowait()
+
+    late = RunonlyJob.clone('late', Run=run, Cleanup=clean)
+    root = DummyJob.clone('root', DEPS=(late, late.clone('early')))
+    dojob._receive = receive  # type: ignore[method-assign, assignment]
+    dojob.configure(root, executor=executor)
+    executor._random.random = lambda: 0  # both have begun, and can't be cancelled
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert calls == ['early']
+    dojob.cleanup()
+    assert calls == ['early', 'late']
+
+
 class Scene:
     """Jobs under way at the same time until Ctrl-C, and what they did."""
 
