@@ -11,3 +11,8 @@ def pytest_collection_finish() -> None:
     """Spare the collector what is there before the first test: many tests call it, some often."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup() -> None:
+    """Close what the test before has left open, so that this one can count what is open."""
+    gc.collect()
