@@ -274,6 +274,75 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
 
 
+def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
+    calls: list[str] = []
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
+    executor._random.random = lambda: 0.9  # nothing begins before it is completed
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if not any(future.cancelled() for future, _ in executor.pending):
+            raise KeyboardInterrupt
+        return queue.get_nowait()
+
+    jobs = [Job.clone(name, Check=lambda self: calls.append('check')) for name in ('a', 'b', 'c')]
+    dojob._receive = receive  # type: ignore[method-assign, assignment]
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert (calls, executor.submitted) == ([], 2)
+    assert dojob.nodestatus == {'a': False, 'b': False, 'c': None, 'root': None}
+    outcomes = [str(each.outcome) for each in dojob.report()]
+    assert outcomes == ['interrupted', 'interrupted', 'not_run', 'not_run']
+
+
+def test_interrupt_while_a_try_is_sent_out_holds_back_what_it_may_need() -> None:
+    cleaned: list[str] = []
+
+    class Interrupted(FakeThreads):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future = super().submit(call, *args, **kwargs)
+            if self.submitted == 3:
+                raise KeyboardInterrupt
+            return future
+
+    def run(self: Any) -> None:
+        pass
+
+    def clean(self: Any) -> None:
+        cleaned.append(type(self).__name__)
+
+    below = RunonlyJob.clone('below', Run=run, Cleanup=clean)
+    jobs = below, below.clone('beside'), DummyJob.clone('sent', DEPS=(below,), Check=run)
+    executor, dojob = Interrupted(0, workers=1), DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    executor.drive(dojob, FakeClock())
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'below': True, 'beside': True, 'sent': False, 'root': None}
+    assert cleaned == ['beside']
+    dojob.cleanup()
+    assert cleaned == ['beside', 'below']
+
+
+def test_no_two_requests_are_equal() -> None:
+    requests: list[Any] = []
+
+    class Listening(FakeProcesses):
+        def ready(self, call: Any, *args: Any) -> Any:
+            requests.extend(args)
+            return super().ready(call, *args)
+
+    def fail(self: Any) -> None:
+        raise ValueError
+
+    executor, dojob = Listening(0, workers=1), DoJobber()
+    dojob.configure(Job.clone('fails', Check=fail), executor=executor, default_retry_delay=0)
+    executor.drive(dojob, FakeClock())
+    dojob.checknrun()
+    dojob.checknrun()
+    assert len({request.token for request in requests}) == len(requests) == 6
+
+
 def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none() -> None:
     calls: list[str] = []
     executor, dojob = FakeThreads(0, workers=2), DoJobber()

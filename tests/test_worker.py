@@ -49,6 +49,16 @@ def test_class_that_can_not_be_made_fails_the_init() -> None:
     assert 'duplicate base' in str(unpacked(reply.parcels)[reply.exception])
 
 
+def test_interrupt_between_two_phases_is_in_the_reply() -> None:
+    class Stopping(type):
+        def __new__(cls, name: str, bases: Any, attributes: Any) -> Any:
+            raise KeyboardInterrupt(name)
+
+    reply = reply_to(PackedClass(Stopping, 'Odd', (Derived,), {}))
+    error = unpacked(reply.parcels)[reply.exception]
+    assert (type(error), str(error), reply.phase) == (KeyboardInterrupt, 'Odd', 'init')
+
+
 def test_shared_values_that_can_not_be_made_are_counted_and_not_deleted() -> None:
     pairs = [dumps(('good', 1)), b'bad', b'worse']
     reply = reply_to(Finds, global_storage=pairs)
