@@ -813,7 +813,9 @@ def on_terminal(command: list[str], columns: int = 70, **options: Any) -> str:
     """Run a program whose stderr, and stdout unless told otherwise, is a terminal."""
     own, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
-    environment = {**os.environ, 'TERM': 'xterm', 'TZ': 'UTC', **options.pop('env', {})}
+    # Python 3.13 has colours of its own for stack traces, with escapes that are not ours.
+    plain = {'TERM': 'xterm', 'TZ': 'UTC', 'PYTHON_COLORS': '0'}
+    environment = {**os.environ, **plain, **options.pop('env', {})}
     options = {'stdin': subprocess.DEVNULL, 'stdout': theirs, **options}
     received = b''
     with subprocess.Popen(
