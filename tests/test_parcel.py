@@ -23,7 +23,7 @@ from dojobber._parcel import (
     unpacked,
 )
 from dojobber.remote import RemoteError, RemoteValue
-from tests.travelling import Locked, Once, Picky, Unloadable
+from tests.travelling import Locked, Once, Unloadable
 
 
 def nothing_by_reference(job_class: type) -> bool:
@@ -180,7 +180,14 @@ def test_items_that_can_not_be_made_again_are_counted(monkeypatch: pytest.Monkey
     assert unpack_items(packed.values()) == ({'good': 1}, 1)
 
 
-@pytest.mark.parametrize('value', [Picky(1, 'x'), Locked('x'), lambda: None])
+class Odd:
+    """Pickles, but can't be made again."""
+
+    def __reduce__(self) -> Any:
+        return int, ('odd',)
+
+
+@pytest.mark.parametrize('value', [Odd(), Locked('x'), lambda: None])
 def test_pickle_that_does_not_work_both_ways_is_none(value: object) -> None:
     assert pickled(value) is None
 
