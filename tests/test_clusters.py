@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dojobber import DoJobber, DummyJob
 from tests.promises import *  # noqa: F403
 from tests.promises import Pool
+from tests.travelling import Allows, Cleans, Dies, Where, noted
 
 KINDS = [name for name in ('loky', 'distributed') if find_spec(name)]
 if not KINDS:
@@ -74,3 +79,42 @@ def dask(stack: ExitStack) -> Pool:
         survives_terminal=False,
         logs=True,
     )
+
+
+# A Job that takes its process along
+
+
+def run_deadly(executor: Any, directory: Path) -> DoJobber:
+    os.mkfifo(directory / 'alive')
+    dies = Dies.clone('dies', DEPS=(Cleans,), AFTER='alive')
+    root = DummyJob.clone('root', DEPS=(dies, Allows.clone('other', DEPS=(Cleans,))))
+    dojob = DoJobber()
+    dojob.configure(root, executor=executor, max_in_flight=2, default_retry_delay=0)
+    dojob.set_args(directory=directory)
+    return dojob
+
+
+@pytest.mark.skipif('loky' not in KINDS, reason='loky is not installed')
+def test_pool_of_loky_that_breaks_ends_the_run(tmp_path: Path) -> None:
+    from loky import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as executor:
+        dojob = run_deadly(executor, tmp_path)
+        with pytest.raises(BrokenExecutor):
+            dojob.checknrun()
+    assert dojob.nodestatus['dies'] is False
+    assert str(dojob.report().select('interrupted')[0].name) == 'dies'
+    assert [line.split()[0] for line in noted(tmp_path)] == ['dies', 'cleanup']
+
+
+@pytest.mark.skipif('distributed' not in KINDS, reason='distributed is not installed')
+def test_job_that_kills_workers_of_dask_has_failed_for_good(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        pool = dask(stack)
+        dojob = run_deadly(pool.executor, tmp_path)
+        dojob.checknrun()
+        assert pool.run(Where).success()
+    assert dojob.nodestatus == {'Cleans': True, 'dies': False, 'other': True, 'root': None}
+    assert type(dojob.nodeexceptions['dies']).__name__ == 'KilledWorker'
+    # As often as the scheduler lets it: none of these is a retry of ours.
+    assert [line.split()[0] for line in noted(tmp_path)] == ['dies', 'cleanup']

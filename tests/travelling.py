@@ -448,6 +448,14 @@ class Dies(RunonlyJob):
         os._exit(3)
 
 
+class Allows(Job):
+    """Lets it."""
+
+    def Check(self, directory: Path, **kwargs: Any) -> None:
+        """Let it."""
+        allow(directory / 'alive')
+
+
 class Held(RunonlyJob):
     """Tells that it runs, and waits."""
 
