@@ -207,6 +207,9 @@ class Way(Protocol):
     def returned(self, sent: Sent, future: Future[Any]) -> Returned:
         """Return what came of a try; raise what the executor raised instead."""
 
+    def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
+        """Make a try in the driver, beside those that are under way."""
+
 
 class OnThreads:
     """Tries on threads of this process: they share all objects with the driver."""
@@ -221,6 +224,7 @@ class OnThreads:
         """
         self._submit = pool.executor.submit
         self._context = context if context.tell is None else replace(context, tell=tell)
+        self._here = context
 
     def submit(self, sent: Sent) -> Future[Any]:
         """Send a try out."""
@@ -230,6 +234,10 @@ class OnThreads:
         """Return what came of a try."""
         result, record = future.result()
         return Returned(result, record, [], None)
+
+    def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
+        """Make a try in the driver."""
+        return attempt(sent.node, sent.job_class, sent.started, self._here)
 
 
 class Shipped:
@@ -290,6 +298,18 @@ class Shipped:
             for name, how in reply.phases
         ]
         return Returned(values[reply.result], record, phases, self._remade(sent.job_class, reply))
+
+    def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
+        """Make a try in the driver, and note what it changes in the global storage."""
+        shared = self._context.global_storage
+        values, (packed, _) = dict(shared), pack_items(shared)
+        result, record = attempt(sent.node, sent.job_class, sent.started, self._context)
+        packed_now, _ = pack_items(shared)
+        for key in {**values, **shared}:
+            is_same = key in shared and key in values and shared[key] is values[key]
+            if not is_same or packed.get(key) != packed_now.get(key):
+                self._writers[key] = sent.number
+        return result, record
 
     def _merge(self, reply: Reply, sent: Sent) -> None:
         """Take over what a try has changed, unless a try that was sent out later has, too."""

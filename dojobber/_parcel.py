@@ -176,7 +176,7 @@ def pickled(value: object) -> bytes | None:
     try:
         data = dumps(value, HIGHEST_PROTOCOL)
         loads(data)
-    except Exception:
+    except (Exception, SystemExit):
         return None
     return data
 

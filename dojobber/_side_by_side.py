@@ -132,10 +132,12 @@ class SideBySide(Run):
             self._news.try_started(node)
         self._numbers[node] = next(self._stack.numbers)
         self._unsettled.add(node)
-        if here or is_settled(job_class):
-            result, record = attempt(node, job_class, now, self._context)
-            return self._settle(node, now, result, record)
-        self._send(Sent(node, self._numbers[node], job_class, now))
+        sent = Sent(node, self._numbers[node], job_class, now)
+        if is_settled(job_class):
+            return self._settle(node, now, *attempt(node, job_class, now, self._context))
+        if here:
+            return self._settle(node, now, *self._way.here(sent))
+        self._send(sent)
         return []
 
     def _send(self, sent: Sent) -> None:

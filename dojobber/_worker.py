@@ -115,7 +115,10 @@ def run_shipped(request: Request) -> bytes:
     assert record is not None  # for there is one who listens
     if gone:
         noted.lost.append(f'{gone} values of global_storage')
-    return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
+    try:
+        return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
+    except KeyboardInterrupt:  # Ctrl-C for all processes: this one has only its reply left to give
+        return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
 
 
 def _reply(

@@ -444,6 +444,16 @@ def test_of_tries_side_by_side_the_one_sent_later_wins(pool: Pool, kwargs: Any) 
         assert dojob.global_storage['who'] == 'quick'
 
 
+def test_job_in_the_driver_wins_over_one_that_was_sent_earlier(pool: Pool, kwargs: Any) -> None:
+    if pool.has_threads:
+        pytest.skip('on threads there is one global_storage')
+    os.mkfifo(kwargs['directory'] / 'other')
+    quick = Quick.clone('Quick', IN_DRIVER=True)
+    dojob = pool.run(Slow, quick, After.clone('after', DEPS=(quick,)), kwargs=kwargs)
+    assert dojob.success()
+    assert dojob.global_storage == {'who': 'quick', 'slow': True}
+
+
 # What is tried at the same time
 
 

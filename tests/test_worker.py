@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dojobber import Job, RemoteValue
 from dojobber._parcel import PackedClass, unpacked
 from dojobber._worker import Reply, Request, run_shipped
 from tests.travelling import Cleans, Derived, Finds, Where
@@ -76,3 +77,48 @@ def test_phases_start_in_the_directory_where_one_is_known(
     seen = unpacked(reply.parcels)[reply.result]
     assert seen == ([str(tmp_path)] * 3 if known else [str(tmp_path), '/', '/'])
     assert os.getcwd() == '/'
+
+
+class Once:
+    """Press Ctrl-C when it is first pickled."""
+
+    pressed = False
+
+    def __reduce__(self) -> Any:
+        if not Once.pressed:
+            Once.pressed = True
+            raise KeyboardInterrupt
+        return Once, ()
+
+
+class StoresOnce(Cleans):
+    def Run(self, **kwargs: Any) -> Any:
+        self.storage['once'] = Once()
+        return super().Run(**kwargs)
+
+
+def test_interrupt_of_the_packing_costs_nothing(tmp_path: Path) -> None:
+    Once.pressed = False
+    reply = reply_to(StoresOnce, kwargs={'directory': tmp_path})
+    assert Once.pressed
+    assert unpacked(reply.parcels)[reply.exception] is None
+    assert reply.storage is not None
+
+
+class Leaves:
+    """Exit when it is pickled."""
+
+    def __reduce__(self) -> Any:
+        raise SystemExit(3)
+
+
+class ReturnsLeaves(Job):
+    def Check(self) -> Leaves:
+        return Leaves()
+
+
+def test_exit_out_of_pickling_costs_the_value_alone() -> None:
+    reply = reply_to(ReturnsLeaves)
+    values = unpacked(reply.parcels)
+    assert isinstance(values[reply.result], RemoteValue)
+    assert values[reply.exception] is None
