@@ -286,9 +286,20 @@ def test_oldest_try_stays_named_while_others_come_and_go(stage: Stage) -> None:
 # How it fits.
 
 
+def make_wide(stage: Stage, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the terminal so many columns; that of pytest stays as it is."""
+    real = os.get_terminal_size
+    mine = 7
+
+    def size(descriptor: int) -> os.terminal_size:
+        return os.terminal_size((columns, 24)) if descriptor == mine else real(descriptor)
+
+    monkeypatch.setattr(stage.terminal, 'fileno', lambda: mine)
+    monkeypatch.setattr(os, 'get_terminal_size', size)
+
+
 def test_name_gives_way_to_what_must_be_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.terminal, 'fileno', lambda: 7)
-    monkeypatch.setattr(os, 'get_terminal_size', {7: os.terminal_size((45, 24))}.__getitem__)
+    make_wide(stage, 45, monkeypatch)
     stage.start().trying('Installation')
     assert stage.terminal.line == '0 of 19 Jobs done; Install... since 12:00:00'
     assert len(stage.terminal.line) == 44
@@ -310,9 +321,7 @@ def test_name_gives_way_to_what_must_be_read(stage: Stage, monkeypatch: pytest.M
 def test_line_never_wraps(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: int, line: str
 ) -> None:
-    size = os.terminal_size((columns, 24))
-    monkeypatch.setattr(stage.terminal, 'fileno', lambda: 7)
-    monkeypatch.setattr(os, 'get_terminal_size', lambda descriptor: size)
+    make_wide(stage, columns, monkeypatch)
     stage.start().trying('Installation')
     assert stage.terminal.line == line
     assert len(line) < columns
@@ -323,9 +332,7 @@ def test_width_is_taken_for_80_where_it_is_not_known(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: int | None
 ) -> None:
     if columns is not None:
-        size = os.terminal_size((columns, 0))
-        monkeypatch.setattr(stage.terminal, 'fileno', lambda: 7)
-        monkeypatch.setattr(os, 'get_terminal_size', lambda descriptor: size)
+        make_wide(stage, columns, monkeypatch)
     stage.start().trying('x' * 1000)
     assert len(stage.terminal.line) == 79
 
