@@ -89,7 +89,7 @@ class StartService(Job):
         process.terminate()
         try:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)
+                process.wait(timeout=2)
         finally:
             process.kill()  # if it is still there
             process.wait()

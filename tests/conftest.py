@@ -13,6 +13,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_runtest_setup() -> None:
-    """Close what the test before has left open, so that this one can count what is open."""
+@pytest.fixture
+def collected() -> None:
+    """Close what the tests before have left open, so that this one can count what is open."""
     gc.collect()

@@ -742,6 +742,7 @@ def opened() -> set[str]:
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self/fd'), reason='needs /proc')
+@pytest.mark.usefixtures('collected')
 def test_nothing_is_left_behind(
     pool: Pool, kwargs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

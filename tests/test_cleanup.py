@@ -489,6 +489,7 @@ def test_directory_is_kept_until_the_cleanup_has_succeeded(
     assert seen == ['here', 'there']
 
 
+@pytest.mark.usefixtures('collected')
 def test_runs_in_one_directory_hold_one_descriptor_whatever_it_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -513,6 +514,7 @@ def test_runs_in_one_directory_hold_one_descriptor_whatever_it_is_called(
     assert count() == before
 
 
+@pytest.mark.usefixtures('collected')
 def test_directories_stay_open_as_long_as_a_cleanup_is_due() -> None:
     def count() -> int:
         return len(os.listdir('/proc/self/fd'))

@@ -578,7 +578,7 @@ def test_deleted_directory_costs_no_job(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def burning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Job]:
+def burning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collected: None) -> type[Job]:
     """Make a Job after whose Run there is no way back to the directory."""
     here = tmp_path / 'here'
     here.mkdir()
@@ -627,6 +627,7 @@ def test_interrupt_of_a_run_is_raised_before_that_there_is_no_way_back(
     assert dojob.nodestatus == {'Interrupted': False}
 
 
+@pytest.mark.usefixtures('collected')
 def test_nothing_stays_open_after_a_run() -> None:
     before = os.listdir('/proc/self/fd')
     dojob = DoJobber()

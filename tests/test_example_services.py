@@ -22,7 +22,7 @@ SECONDS = 60
 
 ANSWER = 'shop(pricing(store), stock(store))\n'
 # How long a service may take to start where the machine is busy.
-PATIENCE = '--patience=4'
+PATIENCE = '--patience=3'
 STOPPED = 'shop is stopped.\nstock is stopped.\npricing is stopped.\nstore is stopped.\n'
 
 

@@ -13,6 +13,8 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._workdir import Workdir
 
+pytestmark = pytest.mark.usefixtures('collected')
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
