@@ -7,8 +7,9 @@ import pytest
 pytest.register_assert_rewrite('tests.promises')
 
 
-def pytest_collection_finish() -> None:
-    """Spare the collector what is there before the first test: many tests call it, some often."""
+@pytest.fixture(scope='module', autouse=True)
+def _few_to_collect() -> None:
+    """Spare the collector what is there before the tests of a module: many call it, some often."""
     gc.collect()
     gc.freeze()
 
