@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-AUDIT = Path(__file__).resolve().parent.parent / 'examples' / 'audit.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(AUDIT))
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
-SECONDS = 60
+from tests import scripts
+from tests.scripts import EXAMPLES, Done, counts
+
+AUDIT = EXAMPLES / 'audit.py'
 
 RULES = (
     'AccountsAreReadable',
@@ -44,22 +41,11 @@ def etc(tmp_path: Path) -> Path:
     return directory
 
 
-def run(etc: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, f'--root={etc.parent}', *flags),
-        cwd=etc.parent,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+def run(etc: Path, *flags: str) -> Done:
+    return scripts.run('audit.py', etc.parent, f'--root={etc.parent}', *flags)
 
 
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
-
-
-def not_kept(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+def not_kept(done: Done) -> dict[str, tuple[str, str]]:
     """Return verdict and reason of the rules that are not kept, by their names."""
     rules = json.loads(done.stdout)['rules']
     return {

@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,24 +13,16 @@ from typing import Any
 
 import pytest
 
-DATABASE = Path(__file__).resolve().parent.parent / 'examples' / 'database.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(DATABASE), 'shop.db')
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
-SECONDS = 60
+from tests import scripts
+from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command, counts
+
+DATABASE = EXAMPLES / 'database.py'
 
 CUSTOMERS = ((1, 'Ada', 'ADA@example.com'), (2, 'Bob', ' bob@example.com'))
 
 
-def run(place: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, *flags),
-        cwd=place,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+def run(place: Path, *flags: str) -> Done:
+    return scripts.run('database.py', place, 'shop.db', *flags)
 
 
 def execute(place: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -50,10 +41,6 @@ def version(place: Path) -> int:
 
 def files(place: Path) -> list[str]:
     return sorted(each.name for each in place.iterdir())
-
-
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
 
 
 @pytest.fixture
@@ -153,7 +140,11 @@ def test_signal_undoes_the_migration_that_it_meets_and_keeps_the_backup(
     with (
         closing(sqlite3.connect(shop / 'shop.db', isolation_level=None)) as other,
         subprocess.Popen(
-            COMMAND, cwd=shop, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command('database.py', 'shop.db'),
+            cwd=shop,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         ) as process,
     ):
         try:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-DOTFILES = Path(__file__).resolve().parent.parent / 'examples' / 'dotfiles.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(DOTFILES))
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
-SECONDS = 60
+from tests import scripts
+from tests.scripts import EXAMPLES, Done, counts
+
+DOTFILES = EXAMPLES / 'dotfiles.py'
 
 DIRECTORIES = ('.local', '.local/state', '.local/state/dotfiles')
 CHANGED = (
@@ -43,22 +40,11 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, '--home=home', *flags),
-        cwd=place,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+def run(place: Path, *flags: str) -> Done:
+    return scripts.run('dotfiles.py', place, '--home=home', *flags)
 
 
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
-
-
-def told(done: subprocess.CompletedProcess[str], outcome: str) -> set[str]:
+def told(done: Done, outcome: str) -> set[str]:
     """Return the entries that the script says this of."""
     lines = [line.rpartition(': ') for line in done.stdout.splitlines()]
     return {name for name, _, found in lines if found == outcome}

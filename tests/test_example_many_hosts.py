@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MANY_HOSTS = Path(__file__).resolve().parent.parent / 'examples' / 'many_hosts.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(MANY_HOSTS))
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
-SECONDS = 60
+from tests import scripts
+from tests.scripts import EXAMPLES, Done, counts
+
+MANY_HOSTS = EXAMPLES / 'many_hosts.py'
 
 HOSTS: dict[str, dict[str, Any]] = {
     'web1': {'root': 'machines/web1', 'users': ['ada'], 'services': ['web', 'mail']},
@@ -50,19 +48,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, *flags),
-        cwd=place,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-
-
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
+def run(place: Path, *flags: str) -> Done:
+    return scripts.run('many_hosts.py', place, *flags)
 
 
 def contents(place: Path) -> dict[str, str]:

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import IO
 
 import pytest
 
-SERVICES = Path(__file__).resolve().parent.parent / 'examples' / 'services.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(SERVICES))
-SECONDS = 60
+from tests import scripts
+from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command
+
+SERVICES = EXAMPLES / 'services.py'
 
 ANSWER = 'shop(pricing(store), stock(store))\n'
 # How long a service may take to start where the machine is busy.
@@ -27,7 +26,7 @@ STOPPED = 'shop is stopped.\nstock is stopped.\npricing is stopped.\nstore is st
 
 
 def environment(place: Path) -> dict[str, str]:
-    return {'PATH': os.environ['PATH'], 'COLUMNS': '200', 'TMPDIR': str(place)}
+    return {**ENVIRONMENT, 'TMPDIR': str(place)}
 
 
 def services(place: Path) -> dict[str, int]:
@@ -57,22 +56,15 @@ def place(tmp_path: Path) -> Iterator[Path]:
     assert list(tmp_path.iterdir()) == []
 
 
-def run(place: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, *flags),
-        cwd=place,
-        env=environment(place),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+def run(place: Path, *flags: str) -> Done:
+    return scripts.run('services.py', place, *flags, environment=environment(place))
 
 
 @contextmanager
 def started(place: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """Start the script in a session of its own, as a terminal does."""
     with subprocess.Popen(
-        (*COMMAND, *flags),
+        command('services.py', *flags),
         cwd=place,
         env=environment(place),
         stdout=subprocess.PIPE,

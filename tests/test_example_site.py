@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +16,10 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-SITE = Path(__file__).resolve().parent.parent / 'examples' / 'site.py'
-# Without site-packages and PYTHONPATH: the script must find the library by itself.
-COMMAND = (sys.executable, '-I', '-S', str(SITE))
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
-SECONDS = 60
+from tests import scripts
+from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command, counts
+
+SITE = EXAMPLES / 'site.py'
 
 
 @pytest.fixture
@@ -31,22 +29,15 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*COMMAND, *flags),
-        cwd=place,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+def run(place: Path, *flags: str) -> Done:
+    return scripts.run('site.py', place, *flags)
 
 
 @contextmanager
 def served(place: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start the script with --serve; give it and the address once it answers there."""
     with subprocess.Popen(
-        (*COMMAND, '--serve', *flags),
+        command('site.py', '--serve', *flags),
         cwd=place,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -66,10 +57,6 @@ def served(place: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], st
 def can_connect(url: str) -> bool:
     with socket.socket() as client:
         return client.connect_ex(('127.0.0.1', urlsplit(url).port or 0)) == 0
-
-
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
 
 
 def test_first_run_builds_the_site_and_second_only_starts_the_server(place: Path) -> None:
