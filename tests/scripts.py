@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
-#: Without PYTHONPATH: a script must find the library by itself.
-ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '200'}
+#: Without PYTHONPATH, as a script must find the library by itself; and with rows that are long
+#: enough for any path of a checkout.
+ENVIRONMENT = {'PATH': os.environ['PATH'], 'COLUMNS': '1000'}
 #: More than any of them takes.
 SECONDS = 60
 
