@@ -59,13 +59,15 @@ class Writer(Job):
 class MakeFile(Writer):
     """There is a file of numbers. To make one is pure Python, so threads can't do it faster."""
 
+    LINES: ClassVar[int]
+
     def Check(self, directory: Path) -> None:
         if not (directory / self.NAME).is_file():
             raise RuntimeError(f'There is no {self.NAME}.')
 
     def Run(self, directory: Path) -> None:
         numbers = random.Random(self.NAME)
-        lines = [f'{self.NAME} {numbers.randrange(10**6)}\n' for _ in range(30_000)]
+        lines = [f'{self.NAME} {numbers.randrange(10**6)}\n' for _ in range(self.LINES)]
         self.write(directory / self.NAME, ''.join(lines).encode())
 
 
@@ -122,13 +124,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def make_graph() -> type[Job]:
-    """Make three Jobs for each file, one for each crate of four files, and the root."""
+def make_graph(lines: int) -> type[Job]:
+    """Make three Jobs for each file of so many lines, one for each crate, and the root."""
     crates = []
     for crate in CRATES:
         compressed = []
         for name in crate.split():
-            made = MakeFile.clone(f'Make {name}', NAME=name)
+            made = MakeFile.clone(f'Make {name}', NAME=name, LINES=lines)
             hashed = HashFile.clone(f'Hash {name}', NAME=name, DEPS=(made,))
             compressed.append(CompressFile.clone(f'Compress {name}', NAME=name, DEPS=(hashed,)))
         crates.append(CheckCrate.clone(f'Check {crate}', NAME=crate, DEPS=compressed))
@@ -164,6 +166,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     where = ('none', 'threads', 'processes', *PACKAGES)
     flag('--on', choices=where, default='none', help='what the Jobs run on (%(default)s)')
     flag('--workers', type=int, default=2, help='how many at once (%(default)s)')
+    flag('--lines', type=int, default=30_000, help='how long each file is (%(default)s)')
     ways = multiprocessing.get_all_start_methods()
     flag('--start', choices=ways, help='how processes are started, in place of the usual way')
     flag('--directory', help='where the files are kept; else they are deleted at the end')
@@ -186,7 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         dojob = DoJobber()
         # The standard pools and loky tell how many workers they have; Dask does not.
         limit = args.workers if pool else None
-        dojob.configure(make_graph(), summary=True, executor=pool, max_in_flight=limit)
+        root = make_graph(args.lines)
+        dojob.configure(root, summary=True, executor=pool, max_in_flight=limit)
         dojob.set_args(directory)
         dojob.checknrun()
     for job in sorted(dojob.report(), key=lambda job: job.name):

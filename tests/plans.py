@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cached_property
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -116,7 +117,7 @@ class Run(_Brief):
     by_name: bool = False
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Plan(_Brief):
     """All that happens to one DoJobber: these runs, then `BY_HAND` times cleanup()."""
 
@@ -131,7 +132,11 @@ class Plan(_Brief):
 
     def job(self, name: str) -> JobPlan:
         """Find a Job by its name."""
-        return next(job for job in self.jobs if job.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, JobPlan]:
+        return {job.name: job for job in self.jobs}
 
     def post_order(self, root: str) -> list[str]:
         """List the Jobs below a root, dependencies first, each once, and the root last."""

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,14 +71,35 @@ def session(text: str, directory: Path) -> str:
     return re.sub(r' in \d+\.\d s, ', ' in 0.4 s, ', seen.replace(str(directory), PLACE))
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
-def test_scripts_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+def executed(page: Path, directory: Path) -> list[tuple[str, str]]:
+    """Write the scripts of a page and type its commands; pair how that looks with what it shows."""
+    pairs = []
     for block in blocks(page):
         if block.language == 'console':
-            assert session(block.text, tmp_path) == block.text
+            pairs.append((session(block.text, directory), block.text))
         else:
             assert block.name, f'nothing executes this:\n{block.text}'
-            (tmp_path / block.name).write_text(block.text)
+            (directory / block.name).write_text(block.text)
+    return pairs
+
+
+@pytest.fixture(scope='module')
+def pages(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[Path, Future[list[tuple[str, str]]]]]:
+    """Execute all pages, some at the same time: they would take a while one after the other."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            page: pool.submit(executed, page, tmp_path_factory.mktemp(page.stem)) for page in PAGES
+        }
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_scripts_of_a_page_print_what_it_shows(
+    page: Path, pages: dict[Path, Future[list[tuple[str, str]]]]
+) -> None:
+    for found, shown in pages[page].result():
+        assert found == shown
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)

@@ -21,7 +21,7 @@ SERVICES = EXAMPLES / 'services.py'
 
 ANSWER = 'shop(pricing(store), stock(store))\n'
 # How long a service may take to start where the machine is busy.
-PATIENCE = '--patience=3'
+PATIENCE = '--patience=1.5'
 STOPPED = 'shop is stopped.\nstock is stopped.\npricing is stopped.\nstore is stopped.\n'
 
 

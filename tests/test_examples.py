@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-CLUSTER = Path(__file__).resolve().parent.parent / 'examples' / 'cluster.py'
+from tests.scripts import ENVIRONMENT, EXAMPLES
+
+CLUSTER = EXAMPLES / 'cluster.py'
 # Without PYTHONPATH, and where no package is needed without those that are installed: the script
 # must find the library by itself.
 BARE = (sys.executable, '-I', '-S')
@@ -31,9 +33,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     (place / 'tmp').mkdir(exist_ok=True)
     return subprocess.run(
-        (*python, str(CLUSTER), *flags.split()),
+        (*python, str(CLUSTER), '--lines=500', *flags.split()),
         cwd=place,
-        env={'PATH': os.environ['PATH'], 'COLUMNS': '200', 'TMPDIR': str(place / 'tmp')},
+        env={**ENVIRONMENT, 'TMPDIR': str(place / 'tmp')},
         capture_output=True,
         text=True,
         timeout=120,
@@ -136,6 +138,6 @@ def test_missing_package_is_named(on: str, package: str, tmp_path: Path) -> None
 def test_help_tells_of_each_flag_and_the_script_is_executable(tmp_path: Path) -> None:
     done = run(tmp_path, '--help')
     assert done.returncode == 0
-    for flag in ('--on {none,threads,processes,loky,dask}', '--workers', '--start', '--directory'):
+    for flag in ('--on {none,threads,processes,loky,dask}', '--lines', '--workers', '--directory'):
         assert flag in done.stdout
     assert os.access(CLUSTER, os.X_OK)

@@ -890,16 +890,22 @@ class Rule:
         self.names = plan.post_order(run.node or run.options.root)
         self.nodestatus = call.nodestatus
         self.hooks = [event for event in call.events if event.phase != 'cleanup']
+        self.own = {
+            name: [event for event in self.hooks if event.job == name] for name in self.names
+        }
         self.cleanups = cleanups
         self.began = began
+        self.outcomes: dict[str, str] = {}
+        for name in self.names:
+            self.outcomes[name] = self.outcome(name)
 
     def numbers(self, name: str) -> list[int]:
         """List the tries of a Job in this run, counted over all runs."""
-        return [each.number for each in self.hooks if (each.job, each.phase) == (name, 'init')]
+        return [each.number for each in self.own[name] if each.phase == 'init']
 
     def how(self, name: str, number: int, phase: str) -> str | None:
         """Tell how a phase ended that was called; None if it was not."""
-        called = any(each[1:] == (name, number, phase) for each in self.hooks)
+        called = any((each.number, each.phase) == (number, phase) for each in self.own[name])
         return self.plan.job(name).phase(number, phase).ending if called else None
 
     def ran(self, name: str) -> list[int]:
@@ -907,11 +913,12 @@ class Rule:
         return [number for number in self.numbers(name) if self.how(name, number, 'run')]
 
     def outcome(self, name: str) -> str:
+        """Tell the outcome of a Job from those of what it depends on."""
         status, job = self.nodestatus[name], self.plan.job(name)
         if status:
             return 'changed' if self.ran(name) else 'ok'
         if status is None:
-            below = {self.outcome(each) for each in job.deps}
+            below = {self.outcomes[each] for each in job.deps}
             if below & {'failed', 'blocked'}:
                 return 'blocked'
             return 'might_run' if below & {'would_run', 'might_run'} else 'not_run'
@@ -923,12 +930,14 @@ class Rule:
 
     def blocked_by(self, name: str) -> tuple[str, ...]:
         def roots(name: str) -> set[str]:
-            if self.outcome(name) != 'blocked':
-                return {name} if self.outcome(name) == 'failed' else set()
+            if self.outcomes[name] != 'blocked':
+                return {name} if self.outcomes[name] == 'failed' else set()
             return set().union(*map(roots, self.plan.job(name).deps))
 
-        is_blocked = self.outcome(name) == 'blocked'
-        return tuple(each for each in self.names if is_blocked and each in roots(name))
+        if self.outcomes[name] != 'blocked':
+            return ()
+        found = roots(name)
+        return tuple(each for each in self.names if each in found)
 
     def check_text(self, name: str) -> str:
         """Return the text of check_exception."""
@@ -964,13 +973,12 @@ class Rule:
 
     def seconds(self, name: str) -> dict[str, float]:
         found = dict.fromkeys(('init', 'check', 'run', 'recheck'), 0.0)
-        for event in self.hooks:
-            if event.job == name:
-                found[event.phase] += self.plan.job(name).phase(event.number, event.phase).seconds
+        for event in self.own[name]:
+            found[event.phase] += self.plan.job(name).phase(event.number, event.phase).seconds
         return found
 
     def span(self, name: str) -> tuple[float, float]:
-        hooks = [event for event in self.hooks if event.job == name]
+        hooks = self.own[name]
         took = self.plan.job(name).phase(hooks[-1].number, hooks[-1].phase).seconds
         return hooks[0].instant - self.began, hooks[-1].instant + took - self.began
 
@@ -995,7 +1003,7 @@ def rules(plan: Plan, calls: list[Call], began: list[float]) -> Iterator[Rule]:
 def told_of(rule: Rule, name: str) -> dict[str, Any]:
     return {
         'name': name,
-        'outcome': rule.outcome(name),
+        'outcome': rule.outcomes[name],
         'tries': len(rule.numbers(name)),
         'blocked_by': rule.blocked_by(name),
         'check_exception': rule.check_text(name),
