@@ -6,16 +6,13 @@ nothing of other tries or Jobs, nor of who listens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dojobber._exceptions import Failure, is_failure, without_own_frame
 from dojobber._workdir import Directory
 from dojobber.job import Job
-
-# What classes have that do nothing of their own when an object is made.
-_NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
 
 
 class Ended(NamedTuple):
@@ -36,6 +33,8 @@ class Context:
     #: What the hooks are called with.
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    #: The Jobs that call code of the user's when an object is made.
+    inits: Container[type[Job]]
     #: What the Jobs of the run share.
     global_storage: dict[Any, Any]
     #: Whether Run is never called.
@@ -114,18 +113,13 @@ def attempt(
     if tell is not None:
         tell(token, 'init', None)
     try:
-        # Where nothing of the user's is called, nothing can see or leave the directory.
-        makes = (
-            job_class.__init__ is not _NO_INIT
-            or job_class.__new__ is not _NO_NEW
-            or type(job_class).__call__ is not _NO_CALL
-        )
-        if makes:
+        has_init = job_class in context.inits
+        if has_init:  # where not, nothing can see or leave the directory
             workdir.go()
         job: Any = job_class()
         job.storage = {}
         job.global_storage = context.global_storage
-        if makes or tell is not None:
+        if has_init or tell is not None:
             began = context.clock()
         if tell is not None:
             tell(token, 'init', Ended(None, None, began - started))

@@ -268,6 +268,7 @@ class Shipped:
         request = Request(
             token=(self._run, sent.job_class.__name__, sent.number),
             job=self._pack(sent.job_class),
+            has_init=sent.job_class in context.inits,
             args=context.args,
             kwargs=context.kwargs,
             global_storage=list(shared.values()),

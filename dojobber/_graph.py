@@ -22,13 +22,15 @@ from dojobber.job import Job
 
 _LOG = logging.getLogger('DoJobber')
 _UNCALLED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+# What classes have that do nothing of their own when an object is made.
+_NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
 _Node = TypeVar('_Node')
 
 
 class Graph:
     """Hold Jobs in depth-first post-order and what each of them depends on."""
 
-    __slots__ = ('jobs', 'names', 'dependencies', 'tries', 'delays')
+    __slots__ = ('jobs', 'names', 'dependencies', 'tries', 'delays', 'inits')
 
     def __init__(self) -> None:
         """Make an empty graph; `walk` fills it. Once returned it doesn't change."""
@@ -42,6 +44,8 @@ class Graph:
         self.tries: list[float] = []
         #: Seconds from the start of a try of each Job to the start of its next.
         self.delays: list[float] = []
+        #: The Jobs that call code of the user's when an object is made.
+        self.inits: set[type[Job]] = set()
 
     def nodes(self) -> list[str]:
         """Return the names of the Jobs, dependencies first."""
@@ -72,6 +76,7 @@ class Graph:
             return self
         order = post_order(root, self.dependencies.__getitem__)
         part = Graph()
+        part.inits = self.inits
         moved = {old: new for new, old in enumerate(order)}
         for old in order:
             part.jobs.append(self.jobs[old])
@@ -119,6 +124,8 @@ def walk(root: type[Job], default_tries: float, default_retry_delay: float) -> G
     for job in graph.jobs:
         graph.dependencies.append(tuple([position[each] for each in found[job]]))
         _check_hooks(job)
+        if _has_init(job):
+            graph.inits.add(job)
         tries, delay = job.TRIES, job.RETRY_DELAY
         graph.tries.append(
             default_tries if tries is None else _tries(f'{job.__name__}.TRIES', tries)
@@ -239,6 +246,15 @@ def _check_hooks(job: type[Job]) -> None:
                 f'{job.__name__}.{name} must do its work when called, got {shown(hook)},'
                 f' an async or generator function'
             )
+
+
+def _has_init(job: type[Job]) -> bool:
+    """Tell whether a Job calls code of the user's when an object is made."""
+    return (
+        job.__init__ is not _NO_INIT
+        or job.__new__ is not _NO_NEW
+        or type(job).__call__ is not _NO_CALL
+    )
 
 
 def _is_lazy(hook: Any) -> bool:

@@ -86,6 +86,7 @@ class Run:
         self._context = Context(
             args=call.args,
             kwargs=call.kwargs,
+            inits=graph.inits,
             global_storage=self.results.global_storage,
             no_act=call.no_act,
             workdir=workdir,

@@ -38,6 +38,8 @@ class Request:
     token: tuple[str, str, int]
     #: By `_parcel.pack_class`.
     job: Any
+    #: Whether making an object calls code of the user's.
+    has_init: bool
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     #: Pickled pairs of key and value.
@@ -97,19 +99,21 @@ def run_shipped(request: Request) -> bytes:
     noted = _Try()
     shared, gone = unpack_items(request.global_storage)
     before, _ = pack_items(shared)
-    context = Context(
-        args=request.args,
-        kwargs=request.kwargs,
-        global_storage=shared,
-        no_act=request.no_act,
-        workdir=NamedDirectory(request.directory),
-        clock=time.monotonic,
-        owe=noted.owe,
-        tell=noted.tell,
-    )
     started = time.monotonic()
     try:
-        result, record = attempt(None, unpack_class(request.job), started, context)
+        job_class = unpack_class(request.job)
+        context = Context(
+            args=request.args,
+            kwargs=request.kwargs,
+            inits={job_class} if request.has_init else (),
+            global_storage=shared,
+            no_act=request.no_act,
+            workdir=NamedDirectory(request.directory),
+            clock=time.monotonic,
+            owe=noted.owe,
+            tell=noted.tell,
+        )
+        result, record = attempt(None, job_class, started, context)
     except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
         result, record = None, Attempt(started, (), 'init', caught)
     assert record is not None  # for there is one who listens

@@ -295,7 +295,7 @@ def test_each_phase_starts_in_the_directory_of_the_run(
     monkeypatch.chdir(tmp_path)
     jobs = [Where.clone(f'where {number}', IN_DRIVER=pool.has_threads) for number in range(6)]
     dojob = pool.run(*jobs)
-    assert [dojob.noderesults[job.__name__] for job in jobs] == [[str(tmp_path)] * 3] * 6
+    assert [dojob.noderesults[job.__name__] for job in jobs] == [[str(tmp_path)] * 4] * 6
     assert os.getcwd() == str(tmp_path)
 
 

@@ -32,6 +32,7 @@ class Trial:
         context = Context(
             args=args,
             kwargs={},
+            inits={job},
             global_storage=self.global_storage,
             no_act=no_act,
             workdir=Workdir(),

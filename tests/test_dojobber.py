@@ -551,10 +551,11 @@ def test_code_that_makes_an_object_sees_the_directory_of_the_run(
     else:
         made = DummyJob.clone('Made', DEPS=(Leaves,), **{where: look(getattr(object, where))})
     dojob = DoJobber()
-    dojob.configure(made)
+    dojob.configure(DummyJob.clone('Top', DEPS=(made,)))
     dojob.checknrun()
+    dojob.checknrun(made)
     assert dojob.success()
-    assert seen == [str(tmp_path)]
+    assert seen == [str(tmp_path)] * 2
 
 
 def test_deleted_directory_costs_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from tests.travelling import Cleans, Derived, Finds, Where
 
 def reply_to(job: Any, **fields: Any) -> Reply:
     request: dict[str, Any] = {
-        'token': ('run', 'job', 1), 'args': (), 'kwargs': {}, 'global_storage': [],
-        'no_act': False, 'directory': '', **fields,
+        'token': ('run', 'job', 1), 'has_init': False, 'args': (), 'kwargs': {},
+        'global_storage': [], 'no_act': False, 'directory': '', **fields,
     }  # fmt: skip
     reply = loads(run_shipped(Request(job=job, **request)))
     assert isinstance(reply, Reply)
@@ -73,9 +73,9 @@ def test_phases_start_in_the_directory_where_one_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    reply = reply_to(Where, directory=str(tmp_path) if known else '')
+    reply = reply_to(Where, directory=str(tmp_path) if known else '', has_init=True)
     seen = unpacked(reply.parcels)[reply.result]
-    assert seen == ([str(tmp_path)] * 3 if known else [str(tmp_path), '/', '/'])
+    assert seen == ([str(tmp_path)] * 4 if known else [str(tmp_path), '/', '/', '/'])
     assert os.getcwd() == '/'
 
 

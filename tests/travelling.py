@@ -216,9 +216,14 @@ class Shown(Job):
 class Where(Job):
     """Tells where it is, in each phase, and leaves."""
 
+    def __init__(self) -> None:
+        """Leave."""
+        self.made = os.getcwd()
+        os.chdir('/')
+
     def Check(self, **kwargs: Any) -> list[str]:
         """Fail at first."""
-        seen: list[str] = self.storage.setdefault('seen', [])
+        seen: list[str] = self.storage.setdefault('seen', [self.made])
         seen.append(os.getcwd())
         os.chdir('/')
         if self._check_phase == 'check':
