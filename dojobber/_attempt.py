@@ -123,8 +123,9 @@ def attempt(
             began = context.clock()
         if tell is not None:
             tell(token, 'init', Ended(None, None, began - started))
-            tell(token, 'check', None)
         phase = 'check'
+        if tell is not None:
+            tell(token, 'check', None)
         workdir.go()
         result, error = job.Check(*context.args, **context.kwargs), None
         if tell is None:

@@ -122,10 +122,12 @@ class _Unwinding:
             result, _ = hook(), self._due.pop()
         except BaseException as caught:
             error = without_own_frame(caught)
+            errors.append(error)
+        if self._due and self._due[-1] is debt:
             self._held_back.below(debt.graph, debt.node)
             self._kept.append(self._due.pop())
-            errors.append(error)
         else:
+            error = None  # Ctrl-C that came after its end is no failure of it
             forget_exceptions(debt.job)
             debt.workdir.release()
         try:

@@ -1,6 +1,6 @@
 """Writes to stderr: the lines about phases, the summary and the log.
 
-The only writer of stderr. Nothing that goes wrong here costs a Job.
+All that is written to stderr, but for the progress line. Nothing that goes wrong here costs a Job.
 """
 
 from __future__ import annotations

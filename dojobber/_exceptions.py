@@ -110,14 +110,17 @@ def insist(errors: list[BaseException], *steps: Callable[[list[BaseException]], 
         *steps: one that Ctrl-C hits is taken again, and must go on where it was.
     """
     left = list(reversed(steps))
+    step = None
     while left:
         try:
             while left:
-                left[-1](errors)
+                step = left[-1]
+                step(errors)
                 left.pop()
         except BaseException as caught:
             errors.append(caught)
-            if is_failure(caught):
+            # What a signal handler raises may come when the step is gone.
+            if is_failure(caught) and left and left[-1] is step:
                 left.pop()
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pickle import HIGHEST_PROTOCOL, dumps, loads
+from types import BuiltinFunctionType
 from typing import Any, NamedTuple, Protocol
 
 from dojobber._attempt import Attempt, Context, Ended, attempt
@@ -94,7 +95,8 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
     )
     if has_processes:
         for job in graph.jobs:
-            _check_travels(job, pool)
+            if not (job in pool.in_driver or is_plain_dummy(job, graph.inits)):
+                _check_travels(job, pool)
     return pool
 
 
@@ -151,19 +153,13 @@ def _is_in_driver(job: type[Job]) -> bool:
     return value
 
 
-def is_settled(job: type[Job]) -> bool:
+def is_plain_dummy(job: type[Job], inits: Container[type[Job]]) -> bool:
     """Tell whether a Job is a DummyJob without anything of its own to do."""
-    return (
-        getattr(job, 'Check', None) is DummyJob.Check
-        and job.__init__ is object.__init__
-        and job.__new__ is object.__new__
-    )
+    return getattr(job, 'Check', None) is DummyJob.Check and job not in inits
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:
     """Refuse a class that this process's workers could not be sent."""
-    if job in pool.in_driver or is_settled(job):
-        return
     try:
         dumps(pack_class(job, pool.by_reference), HIGHEST_PROTOCOL)
     except Exception as error:
@@ -328,7 +324,9 @@ class Shipped:
         """Return an object that a Cleanup can be called on, if one is due."""
         if reply.storage is None:
             return None
-        job = object.__new__(job_class)
+        # By the __new__ of the built-in class that it is made of, as a rule object: no user's own.
+        made = (vars(each).get('__new__') for each in job_class.__mro__)
+        job: Job = next(new for new in made if isinstance(new, BuiltinFunctionType))(job_class)
         job.__dict__.update(self._unpacked(job_class, 'self', reply.attributes))
         job.storage = self._unpacked(job_class, 'storage', reply.storage)
         job.global_storage = self._context.global_storage

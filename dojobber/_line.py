@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from dojobber._text import shortened
+from dojobber._text import columns, shortened
 
 _ERASE = '\r\x1b[K'
 # How often the line is drawn in any second at most.
@@ -77,7 +77,7 @@ class Line:
 
     def _draw(self, claim: Claim | None, now: float) -> None:
         stream = self._writers[0].stream
-        width = _width(stream) - 1
+        width = columns(stream) - 1
         text = self._state.line(claim, width, getattr(stream, 'encoding', None) or 'utf-8')
         text = shortened(text, width) if width >= len('...') else ''
         is_new = text != self._text
@@ -154,10 +154,3 @@ def is_free_terminal(stream: Any) -> bool:
         return bool(stream.isatty()) and os.environ.get('TERM') != 'dumb' and not is_taken
     except Exception:
         return False
-
-
-def _width(stream: Any) -> int:
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except Exception:
-        return 80

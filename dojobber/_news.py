@@ -120,5 +120,5 @@ class News:
                 _LOG.exception('%s raised, and hears no more of this run', shown(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
-        for interrupt in interrupts:
-            raise interrupt
+        if interrupts:
+            raise interrupts[0]

@@ -1,4 +1,4 @@
-"""The words and colours that stand for outcomes, wherever they are shown."""
+"""The words for outcomes, and their colours in the summary and the tree."""
 
 from __future__ import annotations
 

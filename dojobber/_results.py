@@ -98,7 +98,7 @@ class Results:
         return found
 
     def outcome(self, node: int) -> Outcome:
-        """Return what became of a Job that was tried."""
+        """Return what became of a Job by itself; NOT_RUN if not tried, whatever blocks it."""
         status = self.nodestatus.get(self.graph.names[node])
         if status is None:
             return Outcome.NOT_RUN

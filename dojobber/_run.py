@@ -25,8 +25,8 @@ from dojobber.events import Listener
 from dojobber.job import Job
 
 _LOG = logging.getLogger('DoJobber')
-# time.sleep refuses what the system's clock can't count.
-_LONGEST_SLEEP = 1e6
+# Seconds: sleeps and queues refuse what the system's clock can't count.
+LONGEST_WAIT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class Run:
                 if listens:
                     self._news.try_started(node)
                 result, record = attempt(node, jobs[node], now, context)
+                # One that has failed before has a record of each try; this is the last.
                 if record is None and node in failed:
                     record = Attempt(now, (0.0, clock() - now), 'check')
                 if record is None:  # what comes of nearly all tries is taken in at once
@@ -182,7 +183,7 @@ class Run:
     def _wait(self, seconds: float) -> None:
         if self._call.listens:
             self._news.waiting(seconds, self._scheduler.due_next())
-        self._call.sleep(min(seconds, _LONGEST_SLEEP))
+        self._call.sleep(min(seconds, LONGEST_WAIT))
 
     def _owe(self, node: int, job: Job) -> bool:
         """Make the Cleanup of a try due, if its Job has one."""
@@ -197,7 +198,7 @@ class Run:
         return True
 
     def _number(self, node: int) -> int:
-        """Return the number of the try of a Job that is under way, among those of all runs."""
+        """Return a number for the try of a Job under way, higher than those of all before it."""
         return next(self._stack.numbers)
 
     def _tell_cleanup(self, node: int, number: int, ended: Ended | None) -> None:

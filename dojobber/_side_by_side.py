@@ -11,7 +11,7 @@ from typing import Any
 
 from dojobber._attempt import Attempt, Ended, attempt
 from dojobber._cleanup import CleanupStack
-from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_settled
+from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_plain_dummy
 from dojobber._graph import Graph
 from dojobber._locks import LockingScheduler
 from dojobber._run import Call, Run
@@ -133,7 +133,7 @@ class SideBySide(Run):
         self._numbers[node] = next(self._stack.numbers)
         self._unsettled.add(node)
         sent = Sent(node, self._numbers[node], job_class, now)
-        if is_settled(job_class):
+        if is_plain_dummy(job_class, self._graph.inits):
             return self._settle(node, now, *attempt(node, job_class, now, self._context))
         if here:
             return self._settle(node, now, *self._way.here(sent))

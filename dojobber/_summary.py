@@ -114,12 +114,12 @@ class _Summary:
         yield from self._reason('cleanup', entry._cleanup)
 
     def _head(self, entry: JobReport, what: str) -> Iterator[str]:
-        name = shortened(visible(entry.name), max(self._width - len(what) - 1, 8))
-        colour = COLOURS[entry.outcome]
-        if cells(name) + 1 + len(what) <= self._width:
-            yield f'{painted(name, colour, self._colours)} {what}'
+        name, colour = visible(entry.name), COLOURS[entry.outcome]
+        room = self._width - len(what) - 1
+        if room >= min(cells(name), 8):
+            yield f'{painted(shortened(name, room), colour, self._colours)} {what}'
         else:
-            yield painted(name, colour, self._colours)
+            yield painted(shortened(name, self._width), colour, self._colours)
             yield from wrapped(what, self._width, '  ', '  ', _LINES)
 
     def _reason(self, phase: str, failure: Failure | None) -> Iterator[str]:
@@ -178,5 +178,5 @@ def _said(failure: Failure) -> str:
     text = message(failure.exception).strip()
     if text:
         return f': {text}'
-    line = linecache.getline(failure.file or '', failure.line or 0).strip()
+    line = linecache.getline(failure.file, failure.line).strip()
     return f' ({line})' if line else ''

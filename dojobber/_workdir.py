@@ -43,7 +43,7 @@ class NamedDirectory:
 class Workdir:
     """Hold the directory that the process is in now, until its last user has let go of it."""
 
-    __slots__ = ('_path', '_enter', '_descriptor', '_identity', '_users')
+    __slots__ = ('path', '_enter', '_descriptor', '_identity', '_users')
 
     def __init__(self) -> None:
         """Open the current directory, for one user."""
@@ -51,10 +51,11 @@ class Workdir:
         self._users = [None]
         self._identity = None
         try:
-            self._path = os.getcwd()
+            #: The path as it was at first; '' if it was not known.
+            self.path = os.getcwd()
         except OSError:
-            self._path = ''
-        self._enter = partial(os.chdir, self._path)
+            self.path = ''
+        self._enter = partial(os.chdir, self.path)
         # O_PATH needs no permission to read.
         flags = getattr(os, 'O_PATH', os.O_RDONLY) | getattr(os, 'O_DIRECTORY', 0)
         try:
@@ -93,16 +94,11 @@ class Workdir:
 
     def _go_by_path(self) -> None:
         try:
-            os.chdir(self._path)
+            os.chdir(self.path)
         except PermissionError:
             # Whoever was put into a directory that it may not enter can be there still.
-            if os.getcwd() != self._path:
+            if os.getcwd() != self.path:
                 raise
-
-    @property
-    def path(self) -> str:
-        """The path as it was at first; '' if it was not known."""
-        return self._path
 
     def share(self) -> None:
         """Count one user more."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -25,7 +25,7 @@ from dojobber._graph import Graph, walk
 from dojobber._options import Options, as_listeners
 from dojobber._progress import Progress
 from dojobber._results import Results
-from dojobber._run import Call, Run
+from dojobber._run import LONGEST_WAIT, Call, Run
 from dojobber._side_by_side import SideBySide
 from dojobber._text import shown, wants_colours
 from dojobber._workdir import Workdir
@@ -39,7 +39,7 @@ _Self = TypeVar('_Self', bound='DoJobber')
 
 
 def _get(queue: SimpleQueue[Any], timeout: float | None) -> Any:
-    return queue.get(timeout=None if timeout is None else min(timeout, 1e6))
+    return queue.get(timeout=None if timeout is None else min(timeout, LONGEST_WAIT))
 
 
 class DoJobber:
@@ -73,7 +73,7 @@ class DoJobber:
         self._cleanup = cleanup
         self._options = Options()
         self._graph = Graph()
-        self._call: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
         self._stack = CleanupStack()
         self._results = Results(self._graph, False)
         # Holds the token of the one call that may work now.
@@ -146,7 +146,7 @@ class DoJobber:
             *args: the positional arguments.
             **kwargs: the keyword arguments.
         """
-        self._call = args, kwargs
+        self._arguments = args, kwargs
 
     def checknrun(self, node: type[Job] | str | None = None) -> None:
         """Check, run and recheck each Job, those first that others depend on.
@@ -168,23 +168,28 @@ class DoJobber:
         if not self._graph.jobs:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
         graph = self._graph if node is None else self._graph.below(node)
-        with self._working('checknrun') as (workdir, errors):
-            progress = Progress() if self._options.progress else None
-            run = self._new_run(graph, workdir, progress)
-            self._results = run.results
-            steps = [run.go, run.close]
-            if self._cleanup and self._options.cleanup and not self._options.no_act:
-                self._put_off = bool(self._blocks)
-                if not self._put_off:
-                    steps.append(self._stack.unwind)
-            steps.append(run.end)
-            if progress is not None:
-                steps.append(progress.close)
-            insist(errors, *steps)
-        _raise_first(errors)
+        self._work('checknrun', partial(self._run, graph))
+
+    def _run(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
+        progress = Progress() if self._options.progress else None
+        run = self._new_run(graph, workdir, progress)
+        self._results = run.results
+        steps = [run.go, run.close]
+        if self._cleanup and self._options.cleanup and not self._options.no_act:
+            steps.append(self._unwind)
+        steps.append(run.end)
+        if progress is not None:
+            steps.append(progress.close)
+        insist(errors, *steps)
+
+    def _unwind(self, errors: list[BaseException]) -> None:
+        # Asked at the end of a run: another thread may have left the block meanwhile.
+        self._put_off = bool(self._blocks)
+        if not self._put_off:
+            self._stack.unwind(errors)
 
     def _new_run(self, graph: Graph, workdir: Workdir, progress: Progress | None) -> Run:
-        options, (args, kwargs) = self._options, self._call
+        options, (args, kwargs) = self._options, self._arguments
         first = [] if progress is None else [progress]
         last = [self._summarize] if options.summary else []
         call = Call(
@@ -215,13 +220,17 @@ class DoJobber:
             BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
-        with self._working('cleanup') as (_, errors):
-            insist(errors, self._stack.unwind)
-        _raise_first(errors)
+        self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind))
 
-    @contextmanager
-    def _working(self, method: str) -> Iterator[tuple[Workdir, list[BaseException]]]:
-        """Refuse a second call meanwhile, and come back to the directory of the caller."""
+    def _work(self, method: str, work: Callable[[Workdir, list[BaseException]], None]) -> None:
+        """Refuse a second call meanwhile, come back to the caller's directory, raise an error.
+
+        Not a context manager: one that Ctrl-C hits between its parts would leave this busy.
+
+        Args:
+            method: what was called.
+            work: called with the directory of the caller, and a list that gets what it raises.
+        """
         token = object()
         errors: list[BaseException] = []
         place: list[Workdir] = []
@@ -230,13 +239,14 @@ class DoJobber:
             if self._busy.setdefault('token', token) is not token:
                 raise _running(method)
             place.append(Workdir.current(self._stack.workdir))
-            yield place[0], errors
+            work(place[0], errors)
         finally:
             # Twice, so that Ctrl-C in the one leaves the other.
             try:
                 self._leave(token, place, errors)
             finally:
                 self._leave(token, place, errors)
+        _raise_first(errors)
 
     def _leave(self, token: object, place: list[Workdir], errors: list[BaseException]) -> None:
         if place:
@@ -374,5 +384,5 @@ def _running(method: str) -> RuntimeError:
 
 def _raise_first(errors: list[BaseException]) -> None:
     """Raise the first interrupt, or else the first error, if there is one."""
-    for error in sorted(errors, key=is_failure):
-        raise error
+    if errors:
+        raise min(errors, key=is_failure)

@@ -83,7 +83,8 @@ class Job:
         ``SendInvite.clone('Invite Bob', EMAIL='bob@example.com')`` is a Job made from data.
 
         Args:
-            name: the name of the new Job, any string; no other Job of the graph may have it.
+            name: the name of the new Job, any string without NUL that UTF-8 can hold; no other Job
+                of the graph may have it.
             **attributes: what to set on the new class.
 
         Returns:

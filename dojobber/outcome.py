@@ -68,7 +68,7 @@ class JobReport:
     _cleanup: Failure | None = field(repr=False)
     _blocked_by: Callable[[], tuple[str, ...]] = field(repr=False)
     _blocks: Callable[[], tuple[str, ...]] = field(repr=False)
-    #: How many blocked Jobs count for this one, each for one failed Job alone.
+    #: How many Jobs count for this one: itself, and blocked ones, each for one failed Job alone.
     _weight: Callable[[], int] = field(repr=False)
 
     @property

@@ -144,7 +144,7 @@ class _Blocking:
         return tuple(self._names[each] for each in sorted(found - {node}))
 
     def weight(self, node: int) -> int:
-        """Return how many blocked Jobs count for a failed one, each for its first root alone."""
+        """Return how many Jobs count for a failed one: itself, and those blocked first by it."""
         if not self._weights:
             root: dict[int, int] = {}
             for each, outcome in enumerate(self._outcomes):
@@ -189,7 +189,7 @@ def _as_dict(entry: JobReport) -> dict[str, Any]:
         'job': f'{entry.job.__module__}.{entry.job.__qualname__}',
         'outcome': str(entry.outcome),
         'tries': entry.tries,
-        'seconds': entry.seconds and dict(entry.seconds),
+        'seconds': None if entry.seconds is None else dict(entry.seconds),
         'start': entry.start,
         'end': entry.end,
         'check_exception': _failure_as_dict(entry._check),

@@ -10,7 +10,6 @@ A backup is made first, if there is anything to do, and removed when the databas
 sound. Each migration is made as a whole or not at all: a broken one leaves the data as the one
 before it has. Mend the data or the migration, and run this again: it goes on from there.
 """
-# ruff: noqa: D102 (what Check, Run and Cleanup do, they say by their names)
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ The hosts of this example are directories. One is up if it has a directory etc. 
 broken blocks its own Jobs only: all others are brought as far as they can be. Mend it, and run this
 again.
 """
-# ruff: noqa: D102 (what Check, Run and Cleanup do, they say by their names)
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ one first, so nothing loses what it needs.
 The services of this example are this file too, started with `be`. Write your own into SERVICES,
 and their command into StartService.
 """
-# ruff: noqa: D102 (what Check, Run and Cleanup do, they say by their names)
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from tests.travelling import (
     Derived,
     Finds,
     Here,
+    Keyed,
     Late,
     Locked,
     Locks,
@@ -377,7 +378,7 @@ def test_interrupt_in_a_job_ends_the_run_and_not_the_pool(pool: Pool, kwargs: An
 def test_cleanup_is_called_by_the_driver_with_what_could_travel(
     pool: Pool, kwargs: Any, debug_lines: list[str]
 ) -> None:
-    clones = [Cleans.clone('one'), Cleans.clone('two'), Cleans.clone('three')]
+    clones = [Cleans.clone('one'), Keyed.clone('two'), Cleans.clone('three')]
     dojob = pool.run(*clones, kwargs=kwargs, log=True)
     assert dojob.success()
     notes = [line.split(' ', 6) for line in noted(kwargs['directory'])]

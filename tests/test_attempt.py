@@ -71,6 +71,19 @@ class Slow(Job):
         raise LookupError('ignored')
 
 
+def test_interrupt_of_who_hears_of_the_check_ends_the_check() -> None:
+    class Pressing(Trial):
+        def tell(self, node: int, phase: str, ended: Ended | None) -> None:
+            super().tell(node, phase, ended)
+            if (phase, ended) == ('check', None):
+                raise KeyboardInterrupt
+
+    trial = Pressing(Slow)
+    assert [(phase, ended is None) for _, phase, ended in trial.told] == [
+        ('init', True), ('init', False), ('check', True), ('check', False)]  # fmt: skip
+    assert trial.record is not None and trial.record.phase == 'check'
+
+
 def test_passing_check_comes_back_without_a_record_unless_someone_listens() -> None:
     class Passes(Job):
         def Check(self, *args: int) -> int:

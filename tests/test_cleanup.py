@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -422,6 +425,21 @@ def test_block_that_raises_cleans_up_and_raises_what_matters_most(
     assert world.taken() == ['a']
 
 
+def test_block_that_is_left_within_a_run_leaves_the_cleanup_to_its_end() -> None:
+    runs, goes_on = Event(), Event()
+    world = World(a='')
+    world.jobs['a'].Run = lambda self: (runs.set(), goes_on.wait(60))  # type: ignore[attr-defined]
+    world.dojob.configure(world.jobs['a'])
+    thread = Thread(target=world.dojob.checknrun)
+    with world.dojob:
+        thread.start()
+        runs.wait(60)
+    assert world.taken() == []
+    goes_on.set()
+    thread.join()
+    assert world.taken() == ['a']
+
+
 def test_block_of_an_interrupted_run_cleans_up() -> None:
     world = World(a='')
 
@@ -593,3 +611,47 @@ def test_cleanup_that_run_takes_away_is_done_with() -> None:
     dojob.configure(Changes)
     dojob.checknrun()
     assert dojob.success()
+
+
+def test_interrupt_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none() -> None:
+    world = World(a='', b='a')
+    world.run('b', cleanup=False)
+
+    def press(frame: FrameType, event: str, called: Any) -> None:
+        if (event, frame.f_code.co_name) == ('c_return', '_call') and called.__name__ == 'pop':
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(press)
+    with pytest.raises(KeyboardInterrupt):
+        world.clean_up()
+    assert world.taken() == ['b', 'a']
+    assert world.clean_up() == []
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')  # in a __del__
+def test_interrupt_when_any_function_returns_leaves_it_free_to_clean_up() -> None:
+    before = sys.gettrace()
+    for position in itertools.count():
+        world = World(a='')
+        world.run('a', cleanup=False)
+        left = position
+
+        def press(frame: FrameType, event: str, value: Any) -> Any:
+            nonlocal left
+            left -= event == 'return'
+            if left < 0:
+                sys.settrace(before)
+                raise KeyboardInterrupt
+            return press
+
+        sys.settrace(press)
+        try:
+            world.dojob.cleanup()
+        except KeyboardInterrupt:
+            world.dojob.cleanup()  # while the traceback holds all that was under way
+        finally:
+            sys.settrace(before)
+        assert set(world.taken()) == {'a'}
+        if left >= 0:
+            break

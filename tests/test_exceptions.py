@@ -8,6 +8,7 @@ import subprocess
 import sys
 import weakref
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -291,6 +292,20 @@ def test_insist_takes_all_steps_whatever_they_raise() -> None:
     insist(errors, fails, is_interrupted_once, lambda errors: steps.append('last'))
     assert steps == ['fails', 'interrupted', 'interrupted', 'last']
     assert errors == [error, interrupt]
+
+
+def test_insist_loses_no_step_to_an_error_that_comes_between_two() -> None:
+    def alarm(frame: FrameType, event: str, called: Any) -> None:
+        if (event, frame.f_code.co_name) == ('c_return', 'insist') and called.__name__ == 'pop':
+            sys.setprofile(None)
+            raise TimeoutError
+
+    steps: list[str] = []
+    errors: list[BaseException] = []
+    sys.setprofile(alarm)
+    insist(errors, lambda errors: steps.append('one'), lambda errors: steps.append('two'))
+    assert steps == ['one', 'two']
+    assert [type(each) for each in errors] == [TimeoutError]
 
 
 # As Jobs raise them

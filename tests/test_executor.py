@@ -86,6 +86,24 @@ def test_max_in_flight_that_is_no_count_is_refused(value: Any) -> None:
             DoJobber().configure(There, executor=executor, max_in_flight=value)
 
 
+def test_dummy_job_whose_metaclass_does_something_is_made_on_a_worker() -> None:
+    places = []
+
+    class Meta(type):
+        def __call__(cls, *args: Any) -> Any:
+            places.append(threading.current_thread() is threading.main_thread())
+            return super().__call__(*args)
+
+    class Made(DummyJob, metaclass=Meta):
+        pass
+
+    with ThreadPoolExecutor(1) as executor:
+        dojob = DoJobber()
+        dojob.configure(Made, executor=executor)
+        dojob.checknrun()
+    assert places == [False]
+
+
 def test_max_in_flight_without_an_executor_is_refused() -> None:
     with pytest.raises(ConfigurationError, match='^max_in_flight needs an executor, got 2 and'):
         DoJobber().configure(There, max_in_flight=2)

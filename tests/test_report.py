@@ -12,6 +12,7 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -765,6 +766,15 @@ def test_deep_result_can_be_written_and_read_at_each_depth() -> None:
         told = run(DummyJob.clone('Gives', Check=lambda self, depth=depth: nested(depth))).report()
         plain = told.as_dict()
         assert json.loads(json.dumps(plain, indent=1)) == plain
+
+
+def test_as_dict_is_plain_if_a_job_was_interrupted_before_any_phase_was_over() -> None:
+    report = run(DummyJob.clone('A')).report()
+    (entry,) = report
+    early = dataclasses.replace(
+        report, jobs=(dataclasses.replace(entry, seconds=MappingProxyType({})),)
+    )
+    assert json.loads(json.dumps(early.as_dict()))['jobs'][0]['seconds'] == {}
 
 
 class HostileError(Exception):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -885,3 +886,23 @@ def test_failed_job_that_blocks_most_comes_first() -> None:
     lines = text(DummyJob.clone('All', DEPS=(*hosts, vpn, *sites)), 80).splitlines()
     heads = [line.split()[0] for line in lines if 'failed after' in line]
     assert heads[:3] == ['Vpn', 'Host0', 'Host1']
+
+
+def test_name_without_room_beside_what_is_said_has_a_line_of_its_own() -> None:
+    def check(self: Job) -> None:
+        raise ValueError
+
+    installation = Job.clone('Installation', Check=check, TRIES=1)
+    assert text(installation, 26).splitlines()[2:4] == ['Installation', '  failed after 1 try']
+
+
+def test_exception_from_no_code_of_python_is_told_without_a_place() -> None:
+    class Broken(Executor):
+        def submit(self, *_: Any, **__: Any) -> Any:
+            future: Future[Any] = Future()
+            future.set_exception(OSError('no worker'))
+            return future
+
+    job = DummyJob.clone('Sent', Check=lambda self: None)
+    lines = text(job, 80, executor=Broken(), max_in_flight=1).splitlines()
+    assert lines[-1] == '  init: OSError: no worker'

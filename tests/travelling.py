@@ -292,6 +292,10 @@ class Cleans(RunonlyJob):
         note(self.directory, 'cleanup', self.word, os.getpid(), self.storage['pid'], *there)
 
 
+class Keyed(Cleans, dict):  # type: ignore[type-arg]
+    """Is made of a built-in class, too."""
+
+
 class Shares(Job):
     """Changes what is shared."""
 
