@@ -136,7 +136,7 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
 def _locks(job: type[Job]) -> tuple[str, ...]:
     locks: Any = getattr(job, 'LOCKS', ())
     rule = f'{job.__name__}.LOCKS must be an iterable of names, got {shown(locks)}'
-    if isinstance(locks, (str, bytes)):
+    if isinstance(locks, str):
         raise ConfigurationError(f'{rule}; write LOCKS = ({shown(locks)},)')
     if not isinstance(locks, Iterable) or iter(locks) is locks:
         raise ConfigurationError(rule)

@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import partial, partialmethod
 from numbers import Real
 from types import FunctionType
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ from dojobber.job import Job
 
 _LOG = logging.getLogger('DoJobber')
 _UNCALLED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+# What a class gives for any partialmethod: a function that looks plain, whatever it calls.
+_PARTIAL = partialmethod(print).__get__(None, object).__code__
 # What classes have that do nothing of their own when an object is made.
 _NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
 _Node = TypeVar('_Node')
@@ -231,7 +233,7 @@ def _check_hooks(job: type[Job]) -> None:
     """Refuse a Job whose Check, Run or Cleanup could never do its work."""
     for name in ('Check', 'Run', 'Cleanup'):
         hook = getattr(job, name, None)
-        if type(hook) is FunctionType:
+        if type(hook) is FunctionType and hook.__code__ is not _PARTIAL:
             if not hook.__code__.co_flags & _UNCALLED:
                 continue
         elif hook is None:
@@ -259,7 +261,9 @@ def _has_init(job: type[Job]) -> bool:
 
 def _is_lazy(hook: Any) -> bool:
     """Tell whether calling the hook would only make a coroutine or a generator."""
-    while isinstance(hook, partial):
+    # The name of the attribute has changed with Python 3.13.
+    hook = getattr(hook, '__partialmethod__', getattr(hook, '_partialmethod', hook))
+    while isinstance(hook, (partial, partialmethod)):
         hook = hook.func
     tests = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
     return any(

@@ -370,11 +370,22 @@ class Generates:
         staticmethod(wait),
         Generates(),
         functools.partial(Generates()),
+        functools.partialmethod(wait),
+        functools.partialmethod(functools.partial(count), 1),
     ],
 )
 def test_hook_that_would_execute_nothing_is_refused(name: str, hook: Any) -> None:
     with pytest.raises(ConfigurationError, match=f'^Tea.{name} must do its work when called, got '):
         configured(DummyJob.clone('Tea', **{name: hook}))
+
+
+def test_partialmethod_that_does_its_work_is_a_hook() -> None:
+    def look(self: Job, host: str) -> str:
+        return host
+
+    dojob = configured(DummyJob.clone('Tea', Check=functools.partialmethod(look, 'db')))
+    dojob.checknrun()
+    assert dojob.noderesults == {'Tea': 'db'}
 
 
 @pytest.mark.parametrize('name', ['Check', 'Run', 'Cleanup'])
