@@ -118,7 +118,7 @@ class _Unwinding:
             hook = debt.job.Cleanup  # type: ignore[attr-defined]
             if hook is None:  # since Run was called
                 hook = _nothing
-            # In one line, so that no Ctrl-C can come between.
+            # In one line: what is popped has been called to its end, whatever comes after that.
             result, _ = hook(), self._due.pop()
         except BaseException as caught:
             error = without_own_frame(caught)

@@ -626,6 +626,7 @@ def test_interrupt_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none
     with pytest.raises(KeyboardInterrupt):
         world.clean_up()
     assert world.taken() == ['b', 'a']
+    assert [each.cleanup for each in world.dojob.report()] == ['pass', 'pass']
     assert world.clean_up() == []
 
 
