@@ -43,54 +43,31 @@ class Context:
     workdir: Directory
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
-    #: Hears that the Run of a try is about to be called; answers whether that makes a Cleanup due.
-    owe: Callable[[Any, Job], bool]
+    #: Hears that the Cleanup of a try is due, just before its Run is called.
+    owe: Callable[[Any, Job], None]
     #: Hears that a phase of a try begins (None) and how it ended. None: nobody listens.
     tell: Callable[[Any, str, Ended | None], None] | None
 
 
-class Attempt:
-    """How a try went. Nothing changes it."""
+class Attempt(NamedTuple):
+    """How a try went."""
 
-    __slots__ = (
-        'started',
-        'seconds',
-        'phase',
-        'exception',
-        'check',
-        'ran',
-        'run',
-        'would_run',
-    )
-
-    def __init__(
-        self,
-        started: float,
-        seconds: tuple[float, ...],
-        phase: str,
-        exception: BaseException | None = None,
-        check: Failure | None = None,
-        ran: bool = False,
-        run: Failure | None = None,
-        would_run: bool = False,
-    ) -> None:
-        """Make the record; not as a frozen dataclass, which would take as long as a Check."""
-        #: The instant at which it began.
-        self.started = started
-        #: How long init, check, run and recheck took, as far as it came.
-        self.seconds = seconds
-        #: The phase that decided.
-        self.phase = phase
-        #: Why the try failed; None if it passed.
-        self.exception = exception
-        #: Why the first Check failed; None if it passed or was not reached.
-        self.check = check
-        #: Whether Run was called.
-        self.ran = ran
-        #: What Run raised; None if it returned or was not called.
-        self.run = run
-        #: Whether only no_act kept a Run from being called.
-        self.would_run = would_run
+    #: The instant at which it began.
+    started: float
+    #: How long init, check, run and recheck took, as far as it came.
+    seconds: tuple[float, ...]
+    #: The phase that decided.
+    phase: str
+    #: Why the try failed; None if it passed.
+    exception: BaseException | None = None
+    #: Why the first Check failed; None if it passed or was not reached.
+    check: Failure | None = None
+    #: Whether Run was called.
+    ran: bool = False
+    #: What Run raised; None if it returned or was not called.
+    run: Failure | None = None
+    #: Whether only no_act kept a Run from being called.
+    would_run: bool = False
 
 
 def attempt(
@@ -172,7 +149,7 @@ def _act(
         workdir.go()
         run = job.Run
         if run is not None:
-            due, called = context.owe(token, job), True
+            due, called = _owe(token, job, context), True
         result, run_error = run(*context.args, **context.kwargs), None
     except BaseException as caught:
         result, run_error = None, without_own_frame(caught)
@@ -197,7 +174,7 @@ def _act(
         own['_recheck_results'], own['_recheck_exception'] = result, error
         seconds += (ended - ran,)
     # Run may have set the Cleanup just now.
-    if not (due or called and 'Cleanup' in own and context.owe(token, job)):
+    if not (due or called and 'Cleanup' in own and _owe(token, job, context)):
         forget_exceptions(job)
     check = Failure.of(check_error, keep_frames=check_error is error)
     run_failure = None
@@ -207,6 +184,14 @@ def _act(
         return result, Attempt(started, seconds, phase, error, check, called, run_failure)
     finally:
         del error, check_error, run_error  # as above
+
+
+def _owe(token: Any, job: Any, context: Context) -> bool:
+    """Make the Cleanup of a try due, if its Job has one."""
+    due = has(job, 'Cleanup')
+    if due:
+        context.owe(token, job)
+    return due
 
 
 def forget_exceptions(job: Job) -> None:

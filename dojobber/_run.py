@@ -13,7 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from dojobber._attempt import Attempt, Context, Ended, attempt, has
+from dojobber._attempt import Attempt, Context, Ended, attempt
 from dojobber._cleanup import CleanupStack, Debt
 from dojobber._exceptions import Failure, is_failure
 from dojobber._graph import Graph
@@ -185,17 +185,14 @@ class Run:
             self._news.waiting(seconds, self._scheduler.due_next())
         self._call.sleep(min(seconds, LONGEST_WAIT))
 
-    def _owe(self, node: int, job: Job) -> bool:
-        """Make the Cleanup of a try due, if its Job has one."""
-        if not has(job, 'Cleanup'):
-            return False
+    def _owe(self, node: int, job: Job) -> None:
+        """Make the Cleanup of a try due."""
         tell = partial(self._tell_cleanup, node, self.results.tries.number(node))
         number = self._number(node)
         self._stack.push(
             Debt(number, node, job, self._graph, self._workdir, self._call.clock, tell)
         )
         self.results.cleanups.owed(node)
-        return True
 
     def _number(self, node: int) -> int:
         """Return a number for the try of a Job under way, higher than those of all before it."""

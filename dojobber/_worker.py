@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
-from dojobber._attempt import Attempt, Context, Ended, attempt, has
+from dojobber._attempt import Attempt, Context, Ended, attempt
 from dojobber._parcel import (
     Packer,
     Parcel,
@@ -83,10 +83,8 @@ class _Try:
         self.lost: list[str] = []
         self.job: Job | None = None
 
-    def owe(self, token: object, job: Job) -> bool:
-        owed = has(job, 'Cleanup')
-        self.job = job if owed else None
-        return owed
+    def owe(self, token: object, job: Job) -> None:
+        self.job = job
 
     def tell(self, token: object, phase: str, ended: Ended | None) -> None:
         add = self.packer.add

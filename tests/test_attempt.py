@@ -42,10 +42,9 @@ class Trial:
         )
         self.result, self.record = attempt(7, job, 100, context)
 
-    def owe(self, node: int, job: Job) -> bool:
+    def owe(self, node: int, job: Job) -> None:
         self.told.append((node, 'owe'))
         self.owed.append(job)
-        return True
 
     def tell(self, node: int, phase: str, ended: Ended | None) -> None:
         self.told.append(
@@ -69,6 +68,9 @@ class Slow(Job):
         self.global_storage['clock'].advance(10)
         self.done = True
         raise LookupError('ignored')
+
+    def Cleanup(self) -> None:
+        """Be owed; nothing here calls it."""
 
 
 def test_interrupt_of_who_hears_of_the_check_ends_the_check() -> None:
@@ -202,6 +204,7 @@ def test_exit_is_the_failure_of_its_phase(where: str) -> None:
 def test_missing_run_owes_no_cleanup() -> None:
     class Assertion(Job):
         def Check(self) -> None:
+            self.Cleanup = print  # as good as one of the class, and seen at both moments
             raise ValueError
 
     trial = Trial(Assertion)
@@ -213,7 +216,7 @@ def test_missing_run_owes_no_cleanup() -> None:
 
 
 def test_run_of_none_owes_no_cleanup() -> None:
-    trial = Trial(RunonlyJob.clone('Disabled', Run=None))
+    trial = Trial(RunonlyJob.clone('Disabled', Run=None, Cleanup=print))
     assert trial.record is not None
     assert not trial.record.ran
     assert trial.owed == []
