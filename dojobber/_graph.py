@@ -243,7 +243,7 @@ def _check_hooks(job: type[Job]) -> None:
         # A property's value is known only once there is an object.
         elif not callable(hook) and not hasattr(type(hook), '__get__'):
             raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {shown(hook)}')
-        if _is_lazy(hook):
+        if is_lazy(hook):
             raise ConfigurationError(
                 f'{job.__name__}.{name} must do its work when called, got {shown(hook)},'
                 f' an async or generator function'
@@ -259,16 +259,15 @@ def _has_init(job: type[Job]) -> bool:
     )
 
 
-def _is_lazy(hook: Any) -> bool:
-    """Tell whether calling the hook would only make a coroutine or a generator."""
+def is_lazy(function: Any) -> bool:
+    """Tell whether a call of something would only make a coroutine or a generator."""
     # The name of the attribute has changed with Python 3.13.
-    hook = getattr(hook, '__partialmethod__', getattr(hook, '_partialmethod', hook))
-    while isinstance(hook, (partial, partialmethod)):
-        hook = hook.func
+    function = getattr(function, '__partialmethod__', getattr(function, '_partialmethod', function))
+    while isinstance(function, (partial, partialmethod)):
+        function = function.func
     tests = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
-    return any(
-        test(each) for test in tests for each in (hook, getattr(type(hook), '__call__', None))
-    )
+    calls = function, getattr(type(function), '__call__', None)
+    return any(test(each) for test in tests for each in calls)
 
 
 def _tries(name: str, value: Any) -> float:

@@ -10,6 +10,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -767,6 +768,23 @@ def test_listeners_that_can_not_be_called_are_refused(listeners: Any, shown: str
     assert str(caught.value) == f'listeners must be an iterable of callables, got {shown}'
     with pytest.raises(RuntimeError, match=r'call configure\(\)'):
         dojob.checknrun()
+
+
+async def later(event: Event) -> None: ...
+
+
+def one_by_one(event: Event) -> Iterator[None]:
+    yield
+
+
+class Deaf:
+    async def __call__(self, event: Event) -> None: ...
+
+
+@pytest.mark.parametrize('listener', [later, one_by_one, Deaf(), partial(later)])
+def test_listener_that_executes_nothing_when_called_is_refused(listener: Any) -> None:
+    with pytest.raises(ConfigurationError, match='^listeners must do their work when called, got'):
+        DoJobber().configure(DummyJob, listeners=[print, listener])
 
 
 def test_lone_listener_is_refused_with_what_to_write_instead() -> None:

@@ -39,7 +39,7 @@ _IMPORTS = {
     '_line': '_text',
     '_locks': '_scheduler',
     '_news': '_attempt _exceptions _results _text events job outcome',
-    '_options': '_console _executor _text errors events',
+    '_options': '_console _executor _graph _text errors events',
     '_palette': 'outcome',
     '_parcel': '_exceptions _text remote',
     '_picture': '',
