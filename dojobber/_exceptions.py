@@ -138,7 +138,8 @@ def trace(error: BaseException) -> str:
     if carried:
         return carried
     try:
-        return ''.join(traceback.format_exception(type(error), error, _traceback(error)))
+        text = ''.join(traceback.format_exception(type(error), error, _traceback(error)))
+        return text.removesuffix('\n') + '\n'  # after notes that are no list there is none
     except (Exception, SystemExit):
         return f'{class_name(error)}: {message(error)}\n'
 

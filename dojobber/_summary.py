@@ -100,7 +100,7 @@ class _Summary:
         run, last = entry._run, entry._last
         yield from self._reason('run', run)
         if last is not None and (run is None or run.exception is not last.exception):
-            yield from self._reason(entry._phase or 'run', last)
+            yield from self._reason(entry._phase or 'try', last)
         if is_failed:
             blocked = entry._blocks()
             yield from self._listed(f'  blocks {_number(len(blocked), "Job", "Jobs")}', blocked)

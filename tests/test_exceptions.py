@@ -217,6 +217,12 @@ def test_notes_are_those_that_are_text(found: Any, expected: list[str]) -> None:
     assert notes(Noted(found)) == expected
 
 
+@pytest.mark.parametrize('found', [['one'], 7, [], None])
+def test_trace_ends_its_last_line_whatever_the_notes_are(found: Any) -> None:
+    assert trace(Noted(found)).endswith('\n')
+    assert not trace(Noted(found)).endswith('\n\n')
+
+
 def test_notes_of_an_exception_without_any_are_none() -> None:
     assert notes(ValueError()) == []
 

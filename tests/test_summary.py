@@ -18,6 +18,7 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._summary import summary
 from dojobber._text import cells, visible
+from dojobber.events import Event, TryStarted
 from tests.fakes import FakeClock
 
 #: A file of Jobs: what is said of it has its lines.
@@ -791,6 +792,24 @@ def test_summary_is_printed_after_an_interrupt(capsys: pytest.CaptureFixture[str
     ]
     assert lines[-1] == 'KeyboardInterrupt'
     assert len(lines) == 5
+
+
+def test_interrupt_between_phases_is_one_of_the_try(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', '500')
+
+    def press(event: Event) -> None:
+        if isinstance(event, TryStarted):
+            raise KeyboardInterrupt('enough')
+
+    dojob = FakeClock().drive(DoJobber())
+    dojob.configure(DummyJob, summary=True, listeners=[press])
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    reason = capsys.readouterr().err.splitlines()[-1]
+    assert reason.startswith('  try: ')
+    assert reason.endswith(': KeyboardInterrupt: enough')
 
 
 def test_summary_is_printed_after_a_cleanup_that_raises(

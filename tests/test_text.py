@@ -134,6 +134,10 @@ def test_wrapped_word_that_is_too_long_is_shortened() -> None:
     assert wrapped('a ' + 'b' * 20 + ' c', 10, '', '  ', 5) == ['a', '  bbbbb...', '  c']
 
 
+def test_wrapped_word_that_is_too_long_begins_in_the_first_line() -> None:
+    assert wrapped('b' * 20 + ' c', 10, '- ', '  ', 5) == ['- bbbbb...', '  c']
+
+
 def test_wrapped_text_that_is_too_long_keeps_its_beginning_and_its_end() -> None:
     text = ' '.join(map(str, range(1000)))
     assert wrapped(text, 20, '- ', '  ', 3) == [

@@ -199,6 +199,16 @@ def test_current_is_the_known_one_in_its_directory_alone(here: Path) -> None:
     assert Workdir.current(None) is not known
 
 
+def test_current_is_a_new_one_where_a_job_has_closed_the_known_one(here: Path) -> None:
+    known = Workdir()
+    os.close(known._descriptor)
+    current = Workdir.current(known)
+    os.chdir('/')
+    here.rename(here.with_name('there'))
+    current.go()
+    assert Path.cwd() == here.with_name('there')
+
+
 def test_current_counts_one_user_more_of_the_known_one(here: Path) -> None:
     before = open_files()
     known = Workdir()
