@@ -6,7 +6,7 @@ of how the tries ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
@@ -48,13 +48,14 @@ class CleanupStack:
         #: Numbers the tries of all runs: Cleanups are called from the highest number down.
         self.numbers: Iterator[int] = count(1)
         self._due: list[Debt] = []
-        self._under_way: list[tuple[Graph, int]] = []
+        #: Jobs that a run left under way, with what tells whether their tries have ended.
+        self._under_way: list[tuple[Graph, int, Callable[[], bool]]] = []
         #: Whether threads that nobody waits for any more may make Cleanups due.
         self._has_stragglers = False
 
     @property
     def workdir(self) -> Workdir | None:
-        """The directory of the Cleanup that came last; None if none is due."""
+        """The directory of the Cleanup at the top; None if none is due."""
         return self._due[-1].workdir if self._due else None
 
     def push(self, debt: Debt) -> None:
@@ -70,10 +71,15 @@ class CleanupStack:
         """Tell whether the Cleanup of a try is due."""
         return any(debt.number == number for debt in self._due)
 
-    def hold_back(self, graph: Graph, nodes: Iterable[int]) -> None:
-        """Let the next unwinding leave alone what Jobs need that are under way still."""
-        self._under_way = [(graph, node) for node in nodes]
-        self._has_stragglers |= bool(self._under_way)
+    def hold_back(self, graph: Graph, under_way: Mapping[int, Callable[[], bool]]) -> None:
+        """Leave alone what Jobs need that are under way still, as long as they are.
+
+        Args:
+            graph: their graph.
+            under_way: for each of them, by its position, what tells whether its try has ended.
+        """
+        self._under_way += [(graph, node, has_ended) for node, has_ended in under_way.items()]
+        self._has_stragglers |= bool(under_way)
 
     def unwind(self, errors: list[BaseException]) -> None:
         """Call the Cleanups that are due; those that fail or are held back stay due.
@@ -81,10 +87,18 @@ class CleanupStack:
         Args:
             errors: gets what they raise, in order.
         """
-        unwinding = _Unwinding(self._due, self._under_way)
-        self._under_way = []
+        self._under_way = [each for each in self._under_way if not each[2]()]
+        held_back = _HeldBack()
+        for graph, node, _ in self._under_way:
+            held_back.below(graph, node)
+        unwinding = _Unwinding(self._due, held_back)
         self._due.sort(key=attrgetter('number'))
         insist(errors, unwinding.go_on, unwinding.put_back)
+
+    def unwind_all(self, errors: list[BaseException]) -> None:
+        """Do as `unwind`, but hold back nothing for what a run left under way."""
+        self._under_way = []
+        self.unwind(errors)
 
 
 class _Unwinding:
@@ -92,17 +106,15 @@ class _Unwinding:
 
     __slots__ = ('_due', '_kept', '_held_back')
 
-    def __init__(self, due: list[Debt], under_way: Iterable[tuple[Graph, int]]) -> None:
+    def __init__(self, due: list[Debt], held_back: _HeldBack) -> None:
         self._due = due
         self._kept: list[Debt] = []
-        self._held_back = _HeldBack()
-        for graph, node in under_way:
-            self._held_back.below(graph, node)
+        self._held_back = held_back
 
     def go_on(self, errors: list[BaseException]) -> None:
         while self._due:
             if self._due[-1] in self._held_back:
-                self._kept.append(self._due.pop())
+                _move_last(self._due, self._kept)
             else:
                 self._call(errors)
 
@@ -125,7 +137,7 @@ class _Unwinding:
             errors.append(error)
         if self._due and self._due[-1] is debt:
             self._held_back.below(debt.graph, debt.node)
-            self._kept.append(self._due.pop())
+            _move_last(self._due, self._kept)
         else:
             error = None  # Ctrl-C that came after its end is no failure of it
             forget_exceptions(debt.job)
@@ -137,7 +149,14 @@ class _Unwinding:
 
     def put_back(self, errors: list[BaseException]) -> None:
         while self._kept:
-            self._due.append(self._kept.pop())
+            _move_last(self._kept, self._due)
+
+
+def _move_last(source: list[Debt], target: list[Debt]) -> None:
+    """Move a debt so that Ctrl-C leaves it in both lists at worst; the next call sees that."""
+    if not target or target[-1] is not source[-1]:
+        target.append(source[-1])
+    source.pop()
 
 
 def _nothing() -> None:

@@ -76,10 +76,10 @@ class SideBySide(Run):
         Args:
             errors: what ended the run before its time, if anything did.
         """
-        under_way = {sent.node for sent in self._under_way.values()}
+        under_way = {sent.node: future.done for future, sent in self._under_way.items()}
         if self._sending is not None:
-            under_way.add(self._sending)
-        for node in under_way | self._unsettled:
+            under_way[self._sending] = _never
+        for node in {*under_way, *self._unsettled}:
             self.results.interrupted(node, errors[0])
         self._stack.hold_back(self._graph, under_way)
         super().close(errors)
@@ -92,10 +92,11 @@ class SideBySide(Run):
             interrupts = [caught]
         self._is_ending = True
         for future in list(self._under_way):
-            if self._pool.can_cancel:
-                future.cancel()
-            # Once more: Ctrl-C may have come before the first time, or when it had arrived.
-            future.add_done_callback(self._arrived.put)
+            if self._pool.can_cancel and future.cancel():
+                del self._under_way[future]  # it was not executed
+            else:
+                # Once more: Ctrl-C may have come before the first time, or when it had arrived.
+                future.add_done_callback(self._arrived.put)
         while self._under_way:
             self._take_one(None)
         return interrupts
@@ -203,8 +204,9 @@ class SideBySide(Run):
         if record is None:
             record = Attempt(started, (0.0, self._call.clock() - started), 'check')
         interrupts = self._take_back(node, result, record)
-        if not interrupts:
-            self._unsettled.discard(node)
+        if interrupts:
+            self.results.interrupted(node, interrupts[0])
+        self._unsettled.discard(node)
         return interrupts
 
     def _refuse(self, sent: Sent, error: Exception) -> None:
@@ -230,3 +232,8 @@ def _failure(future: Future[Any]) -> BaseException | None:
         return future.exception()
     except CancelledError as error:
         return error
+
+
+def _never() -> bool:
+    """Tell that it can't be known whether a try has ended."""
+    return False

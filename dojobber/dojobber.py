@@ -220,7 +220,7 @@ class DoJobber:
             BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
-        self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind))
+        self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind_all))
 
     def _work(self, method: str, work: Callable[[Workdir, list[BaseException]], None]) -> None:
         """Refuse a second call meanwhile, come back to the caller's directory, raise an error.
@@ -272,7 +272,7 @@ class DoJobber:
             return
         self._put_off = False
         try:
-            self.cleanup()
+            self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind))
         except BaseException as raised:
             if error is None or is_failure(error) and not is_failure(raised):
                 raise

@@ -59,7 +59,7 @@ class _Fake(Executor):
     def receive(self, queue: SimpleQueue[Any], timeout: float | None) -> Any:
         """Take the place of a wait for what arrives."""
         while True:
-            self.pending = [each for each in self.pending if not each[0].cancelled()]
+            self.drop_cancelled()
             if not queue.empty() and (not self.pending or self._random.random() < 0.6):
                 return queue.get_nowait()
             if timeout is not None and queue.empty():
@@ -71,6 +71,10 @@ class _Fake(Executor):
                 self.is_stuck = True
                 raise AssertionError('nothing will ever arrive')
             self.complete(self._random.randrange(len(self.pending)))
+
+    def drop_cancelled(self) -> None:
+        """Forget the calls that need not be executed any more."""
+        self.pending = [each for each in self.pending if not each[0].cancelled()]
 
     def complete(self, place: int) -> None:
         """Execute a pending call."""

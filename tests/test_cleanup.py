@@ -630,6 +630,35 @@ def test_interrupt_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none
     assert world.clean_up() == []
 
 
+@pytest.mark.parametrize('method', ['append', 'pop'])
+@pytest.mark.parametrize('times', range(1, 7))
+def test_interrupt_while_a_cleanup_is_put_aside_or_back_loses_none(method: str, times: int) -> None:
+    # Not at the start of a line, but when a method of a list has returned: signals come then, too.
+    world = World(a='', b='a', c='', d='abc')
+    world.run('d', cleanup=False)
+    world.broken['b'] = ValueError()
+    left = times
+
+    def press(frame: FrameType, event: str, called: Any) -> None:
+        nonlocal left
+        if (event, frame.f_code.co_name) == ('c_return', '_move_last'):
+            left -= called.__name__ == method
+            if not left:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    sys.setprofile(press)
+    try:
+        with pytest.raises((KeyboardInterrupt, ValueError)):
+            world.clean_up()
+    finally:
+        sys.setprofile(None)
+    assert world.taken() == ['d', 'c', 'b']
+    world.broken.clear()
+    assert world.clean_up() == ['b', 'a']
+    assert (left > 0) == (times > 4)
+
+
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')  # in a __del__
 def test_interrupt_when_any_function_returns_leaves_it_free_to_clean_up() -> None:
     before = sys.gettrace()

@@ -160,6 +160,7 @@ def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
         assert sorted(outcome.nodestatus) == sorted(order)
         if outcome.raised is None:
             assert not watch.under_way
+    stage.executor.drop_cancelled()
     assert not stage.executor.pending
     assert not stage.executor.is_stuck
 
@@ -291,9 +292,8 @@ def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     assert (calls, executor.submitted) == (['Ctrl-C'], 2)
-    assert dojob.nodestatus == {'a': False, 'b': False, 'c': None, 'root': None}
-    outcomes = [str(each.outcome) for each in dojob.report()]
-    assert outcomes == ['interrupted', 'interrupted', 'not_run', 'not_run']
+    assert dojob.nodestatus == {'a': None, 'b': None, 'c': None, 'root': None}
+    assert {(str(each.outcome), each.tries) for each in dojob.report()} == {('not_run', 0)}
 
 
 def test_interrupt_while_a_try_is_sent_out_holds_back_what_it_may_need() -> None:
@@ -374,6 +374,102 @@ def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none(
     assert calls == ['early', 'late']
 
 
+class LeftUnderWay:
+    """A run that two Ctrl-C end while a Job is under way that needs another one."""
+
+    def __init__(self, **options: Any) -> None:
+        self.calls: list[str] = []
+        self.executor, self.dojob = FakeThreads(0, workers=1), DoJobber()
+        self.executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+        self.is_ending = False
+        #: Traces what comes after the second Ctrl-C.
+        self.trace: Any = sys.gettrace()
+        note = self.calls.append
+
+        def run(job: Any) -> None:
+            note(f'run {type(job).__name__}')
+
+        def clean(job: Any) -> None:
+            note(f'clean {type(job).__name__}')
+
+        below = RunonlyJob.clone('below', Run=run, Cleanup=clean)
+        root = below.clone('root', DEPS=(below,))
+        self.dojob._receive = self.receive  # type: ignore[method-assign, assignment]
+        self.dojob.configure(root, executor=self.executor, **options)
+
+    def receive(self, queue: Any, timeout: float | None) -> Any:
+        if self.calls:
+            sys.settrace(self.trace if self.is_ending else sys.gettrace())
+            self.is_ending = True
+            raise KeyboardInterrupt  # the first one, and the second one when it waits
+        self.executor.complete(0)
+        return queue.get_nowait()
+
+    def run(self) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            self.dojob.checknrun()
+        assert self.taken() == ['run below']
+
+    def let_go(self) -> None:
+        self.executor.complete(0)
+        assert self.taken() == ['run root']
+
+    def taken(self) -> list[str]:
+        calls = self.calls[:]
+        self.calls.clear()
+        return calls
+
+
+def test_cleanup_by_hand_calls_what_two_interrupts_held_back() -> None:
+    scene = LeftUnderWay(cleanup=False)
+    scene.run()
+    scene.dojob.cleanup()  # it does not look
+    assert scene.taken() == ['clean below']
+    scene.let_go()
+    scene.dojob.cleanup()
+    assert scene.taken() == ['clean root']
+
+
+def test_end_of_a_block_calls_what_was_held_back_if_nothing_is_under_way_any_more() -> None:
+    scene = LeftUnderWay()
+    with scene.dojob:
+        scene.run()
+        scene.let_go()
+    assert scene.taken() == ['clean root', 'clean below']
+
+
+def test_end_of_a_block_leaves_due_what_is_held_back_still() -> None:
+    scene = LeftUnderWay()
+    with scene.dojob:
+        scene.run()
+    with scene.dojob:
+        scene.dojob._put_off = True  # as after another run
+    assert scene.taken() == []
+    scene.let_go()
+    scene.dojob.cleanup()
+    assert scene.taken() == ['clean root', 'clean below']
+
+
+def test_interrupts_in_two_jobs_at_the_same_time_are_told_apart() -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop(self: Any) -> None:
+        raise Stop(type(self).__name__)
+
+    jobs = Job.clone('one', Check=stop), Job.clone('two', Check=stop)
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
+    executor._random.random = lambda: 0
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    executor.drive(dojob, FakeClock())
+    with pytest.raises(Stop):
+        dojob.checknrun()
+    assert {name: str(error) for name, error in dojob.nodeexceptions.items()} == {
+        'one': 'one', 'two': 'two',
+    }  # fmt: skip
+    assert [str(each.exception) for each in dojob.report()][:2] == ['one', 'two']
+
+
 class Scene:
     """Jobs under way at the same time until Ctrl-C, and what they did."""
 
@@ -448,6 +544,7 @@ def test_interrupt_at_any_line_of_the_driver_loses_and_repeats_nothing(
         assert where[1:] == ['was raised'], where
         assert not scene.executor.is_stuck, where
         assert scene.executor.submitted == scene.submitted, where
+        scene.executor.drop_cancelled()
         assert not scene.executor.pending
         assert os.getcwd() == str(tmp_path), where
         assert len(statuses) == 7 or not statuses and not scene.events, where
@@ -459,3 +556,24 @@ def test_interrupt_at_any_line_of_the_driver_loses_and_repeats_nothing(
         assert set(runs) <= set(cleaned), where
         os.chdir(tmp_path)
     assert position > 250
+
+
+def test_third_interrupt_at_any_line_of_the_unwinding_calls_nothing_that_is_held_back() -> None:
+    for position in itertools.count():
+        scene, pressed, before = LeftUnderWay(), list[str](), sys.gettrace()
+
+        def press(where: str, pressed: list[str] = pressed) -> None:
+            pressed.append(where)
+            raise KeyboardInterrupt
+
+        scene.trace = press_ctrl_c(position, press, f'{PACKAGE}{os.sep}_cleanup.py')
+        try:
+            scene.run()
+        finally:
+            sys.settrace(before)
+        scene.let_go()
+        scene.dojob.cleanup()
+        assert scene.taken() == ['clean root', 'clean below'], pressed
+        if not pressed:
+            break
+    assert position > 20
