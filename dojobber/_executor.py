@@ -328,8 +328,9 @@ class Shipped:
         made = (vars(each).get('__new__') for each in job_class.__mro__)
         job: Job = next(new for new in made if isinstance(new, BuiltinFunctionType))(job_class)
         job.__dict__.update(self._unpacked(job_class, 'self', reply.attributes))
-        job.storage = self._unpacked(job_class, 'storage', reply.storage)
-        job.global_storage = self._context.global_storage
+        # Past a __setattr__ that needs what could not travel.
+        object.__setattr__(job, 'storage', self._unpacked(job_class, 'storage', reply.storage))
+        object.__setattr__(job, 'global_storage', self._context.global_storage)
         return job
 
     def _unpacked(self, job_class: type[Job], what: str, packed: list[bytes]) -> dict[Any, Any]:

@@ -135,7 +135,8 @@ def _reply(
     noted.lost += [f'global_storage[{key}]' for key in lost]
     storage = attributes = None
     if job is not None:
-        storage, attributes = _kept(noted, 'storage', job.storage), _kept_attributes(noted, job)
+        storage = _kept(noted, 'storage', getattr(job, 'storage', None))
+        attributes = _kept_attributes(noted, job)
     return Reply(
         result=add(result),
         exception=add(record.exception),
@@ -160,7 +161,10 @@ def _kept_attributes(noted: _Try, job: Job) -> list[bytes]:
     return _kept(noted, 'self', {name: own[name] for name in own if name not in _NOT_KEPT})
 
 
-def _kept(noted: _Try, what: str, items: dict[Any, Any]) -> list[bytes]:
+def _kept(noted: _Try, what: str, items: Any) -> list[bytes]:
+    if not isinstance(items, dict):  # the user has put something else there
+        noted.lost.append(what)
+        return []
     packed, lost = pack_items(items)
     noted.lost += [f'{what}[{key}]' for key in lost]
     return list(packed.values())

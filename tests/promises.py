@@ -29,6 +29,7 @@ from tests.travelling import (
     Cleans,
     Derived,
     Finds,
+    Guards,
     Here,
     Keyed,
     Late,
@@ -43,6 +44,7 @@ from tests.travelling import (
     Pong,
     Quick,
     Raises,
+    Replaces,
     Returns,
     Sets,
     Shown,
@@ -393,6 +395,15 @@ def test_cleanup_is_called_by_the_driver_with_what_could_travel(
     assert lost(debug_lines) == ([] if pool.has_threads else sorted(
         f'{job.__name__}: {what} can not travel' for job in clones for what in wanted
     ))  # fmt: skip
+
+
+def test_cleanup_is_called_on_odd_objects(pool: Pool, kwargs: Any, debug_lines: list[str]) -> None:
+    dojob = pool.run(Guards, Replaces, kwargs=kwargs, log=True)
+    assert dojob.success()
+    notes = [line.split(' ', 2)[1:] for line in noted(kwargs['directory'])]
+    assert notes == [['Replaces', "['mine']" if pool.has_threads else '{}'], ['Guards', '{}']]
+    lines = ["Guards: self['guard'] can not travel", 'Replaces: storage can not travel']
+    assert lost(debug_lines) == ([] if pool.has_threads else lines)
 
 
 def test_what_can_not_travel_is_told_once(pool: Pool, debug_lines: list[str]) -> None:

@@ -296,6 +296,40 @@ class Keyed(Cleans, dict):  # type: ignore[type-arg]
     """Is made of a built-in class, too."""
 
 
+class Guards(RunonlyJob):
+    """Sets its attributes by means of what can't travel."""
+
+    def __init__(self) -> None:
+        """Make the guard."""
+        object.__setattr__(self, 'guard', threading.Lock())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute."""
+        with self.guard:
+            object.__setattr__(self, name, value)
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Leave an attribute."""
+        self.directory = directory
+
+    def Cleanup(self) -> None:
+        """Note what is there."""
+        note(self.directory, 'cleanup', type(self).__name__, self.storage)
+
+
+class Replaces(RunonlyJob):
+    """Has a storage of its own."""
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Replace the storage."""
+        self.directory = directory
+        self.storage = ['mine']  # type: ignore[assignment]
+
+    def Cleanup(self) -> None:
+        """Note what is there."""
+        note(self.directory, 'cleanup', type(self).__name__, self.storage)
+
+
 class Shares(Job):
     """Changes what is shared."""
 
