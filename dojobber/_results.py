@@ -15,8 +15,8 @@ from dojobber._graph import Graph
 from dojobber.outcome import Outcome
 
 _PHASES = 'init', 'check', 'run', 'recheck'
-# What makes Jobs blocked, or what they depend on uncertain, that depend on it.
-_BLOCKING = {Outcome.FAILED, Outcome.BLOCKED}
+# What depends on a Job that ended as one of the former is blocked, as one of the latter might run.
+BLOCKING = {Outcome.FAILED, Outcome.BLOCKED}
 _POSSIBLE = {Outcome.WOULD_RUN, Outcome.MIGHT_RUN}
 
 
@@ -90,7 +90,7 @@ class Results:
             outcome = self.outcome(node)
             if outcome is Outcome.NOT_RUN and dependencies:
                 below = {found[each] for each in dependencies}
-                if below & _BLOCKING:
+                if below & BLOCKING:
                     outcome = Outcome.BLOCKED
                 elif below & _POSSIBLE:
                     outcome = Outcome.MIGHT_RUN

@@ -178,5 +178,7 @@ def _said(failure: Failure) -> str:
     text = message(failure.exception).strip()
     if text:
         return f': {text}'
+    if failure.file.startswith(PACKAGE):
+        return ''
     line = linecache.getline(failure.file, failure.line).strip()
     return f' ({line})' if line else ''

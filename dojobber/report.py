@@ -16,7 +16,7 @@ from typing import Any
 
 from dojobber._exceptions import Failure, class_name, message, notes, trace
 from dojobber._graph import Graph
-from dojobber._results import Results
+from dojobber._results import BLOCKING, Results
 from dojobber._summary import summary
 from dojobber._text import shown
 from dojobber.outcome import JobReport, Outcome
@@ -89,6 +89,8 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
     if node in cleanups.seconds:
         seconds = {**(seconds or {}), 'cleanup': cleanups.seconds[node]}
     why, zero = results.nodeexceptions.get(name), results.started or 0.0
+    if outcome is Outcome.INTERRUPTED and record is not None and record.exception is not why:
+        record = None  # it is of the try before the one that was interrupted
     return JobReport(
         name=name,
         job=results.graph.jobs[node],
@@ -170,8 +172,7 @@ class _Blocking:
 
     def _stuck(self, node: int) -> list[int]:
         """Return those of a Job's dependencies that failed or are blocked."""
-        stuck = (Outcome.FAILED, Outcome.BLOCKED)
-        return [each for each in self._dependencies[node] if self._outcomes[each] in stuck]
+        return [each for each in self._dependencies[node] if self._outcomes[each] in BLOCKING]
 
     def _joined(self, node: int, below: list[int]) -> tuple[int, ...]:
         """Join what blocks the dependencies of a Job; mostly that is one and the same tuple."""

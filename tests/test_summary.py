@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber._exceptions import PACKAGE
 from dojobber._summary import summary
 from dojobber._text import cells, visible
 from dojobber.events import Event, TryStarted
@@ -794,19 +795,32 @@ def test_summary_is_printed_after_an_interrupt(capsys: pytest.CaptureFixture[str
     assert len(lines) == 5
 
 
+def test_line_of_the_library_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    hooks: dict[str, Any] = {}
+    exec(compile('def Check(self): raise ValueError', f'{PACKAGE}_run.py', 'exec'), hooks)
+    dojob = FakeClock().drive(DoJobber())
+    dojob.configure(Job.clone('Odd', Check=hooks['Check'], TRIES=1), no_act=True, summary=True)
+    dojob.checknrun()
+    assert capsys.readouterr().err.splitlines()[-1] == '  check: ValueError'
+
+
 def test_interrupt_between_phases_is_one_of_the_try(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('COLUMNS', '500')
 
     def press(event: Event) -> None:
-        if isinstance(event, TryStarted):
+        if isinstance(event, TryStarted) and event.number == 2:
             raise KeyboardInterrupt('enough')
 
+    def fail(self: Any) -> None:
+        raise ValueError
+
     dojob = FakeClock().drive(DoJobber())
-    dojob.configure(DummyJob, summary=True, listeners=[press])
+    dojob.configure(Job.clone('Twice', Check=fail), summary=True, listeners=[press])
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
+    assert dojob.report().jobs[0].check_exception is None
     reason = capsys.readouterr().err.splitlines()[-1]
     assert reason.startswith('  try: ')
     assert reason.endswith(': KeyboardInterrupt: enough')
