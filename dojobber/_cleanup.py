@@ -113,7 +113,10 @@ class _Unwinding:
 
     def go_on(self, errors: list[BaseException]) -> None:
         while self._due:
-            if self._due[-1] in self._held_back:
+            debt = self._due[-1]
+            if debt in self._held_back:
+                # With other DEPS in its run than in a later one, it may need other Jobs.
+                self._held_back.below(debt.graph, debt.node)
                 _move_last(self._due, self._kept)
             else:
                 self._call(errors)

@@ -630,6 +630,19 @@ def test_interrupt_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none
     assert world.clean_up() == []
 
 
+def test_cleanup_that_is_held_back_holds_back_what_it_depended_on_in_its_own_run() -> None:
+    world = World(a='', b='', c='a')
+    world.run('c', cleanup=False)
+    world.jobs['c'].DEPS = (world.jobs['b'],)
+    world.run('c', cleanup=False)
+    world.broken['c'] = ValueError()
+    with pytest.raises(ValueError):
+        world.clean_up()
+    assert world.taken() == ['c']
+    world.broken.clear()
+    assert world.clean_up() == ['c', 'b', 'c', 'a']
+
+
 @pytest.mark.parametrize('method', ['append', 'pop'])
 @pytest.mark.parametrize('times', range(1, 7))
 def test_interrupt_while_a_cleanup_is_put_aside_or_back_loses_none(method: str, times: int) -> None:
