@@ -14,6 +14,17 @@ from dojobber._exceptions import Failure, is_failure, without_own_frame
 from dojobber._workdir import Directory
 from dojobber.job import Job
 
+#: The attributes by which an object knows how its try goes.
+PROGRESS = (
+    '_check_phase',
+    '_check_results',
+    '_check_exception',
+    '_run_results',
+    '_run_exception',
+    '_recheck_results',
+    '_recheck_exception',
+)
+
 
 class Ended(NamedTuple):
     """How a phase ended."""
@@ -94,6 +105,8 @@ def attempt(
         if has_init:  # where not, nothing can see or leave the directory
             workdir.go()
         job: Any = job_class()
+        if has_init:
+            _start_afresh(job)
         job.storage = {}
         job.global_storage = context.global_storage
         if has_init or tell is not None:
@@ -125,6 +138,18 @@ def attempt(
         return None, Attempt(started, seconds, phase, error, check, would_run=would_run)
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
+
+
+def passed_unheard(started: float, ended: float) -> Attempt:
+    """Return the record of a try that passed at once while nobody listened: all was its check."""
+    return Attempt(started, (0.0, ended - started), 'check')
+
+
+def _start_afresh(job: Any) -> None:
+    """Let an object know nothing of earlier tries: a class may give the same one again."""
+    own = getattr(job, '__dict__', {})
+    for name in PROGRESS:
+        own.pop(name, None)
 
 
 def _act(

@@ -13,7 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from dojobber._attempt import Attempt, Context, Ended, attempt
+from dojobber._attempt import Attempt, Context, Ended, attempt, passed_unheard
 from dojobber._cleanup import CleanupStack, Debt
 from dojobber._exceptions import Failure, is_failure
 from dojobber._graph import Graph
@@ -146,7 +146,7 @@ class Run:
                 result, record = attempt(node, jobs[node], now, context)
                 # One that has failed before has a record of each try; this is the last.
                 if record is None and node in failed:
-                    record = Attempt(now, (0.0, clock() - now), 'check')
+                    record = passed_unheard(now, clock())
                 if record is None:  # what comes of nearly all tries is taken in at once
                     scheduler.succeeded(node)
                     nodestatus[names[node]] = True

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from dojobber._attempt import Attempt, Ended, attempt
+from dojobber._attempt import Attempt, Ended, attempt, passed_unheard
 from dojobber._cleanup import CleanupStack
 from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_plain_dummy
 from dojobber._graph import Graph
@@ -202,7 +202,7 @@ class SideBySide(Run):
     ) -> list[BaseException]:
         """Take in how a try went; return what must end the run."""
         if record is None:
-            record = Attempt(started, (0.0, self._call.clock() - started), 'check')
+            record = passed_unheard(started, self._call.clock())
         interrupts = self._take_back(node, result, record)
         if interrupts:
             self.results.interrupted(node, interrupts[0])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
-from dojobber._attempt import Attempt, Context, Ended, attempt
+from dojobber._attempt import PROGRESS, Attempt, Context, Ended, attempt
 from dojobber._parcel import (
     Packer,
     Parcel,
@@ -24,10 +24,7 @@ from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
 
 # What an object has that is not its user's to keep.
-_NOT_KEPT = {
-    *('storage', 'global_storage', '_check_phase', '_check_exception', '_run_results'),
-    *('_run_exception', '_recheck_results', '_recheck_exception'),
-}
+_NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
 @dataclass(frozen=True, slots=True)

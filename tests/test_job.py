@@ -340,3 +340,40 @@ def test_storage_is_fresh_for_each_try_and_shared_within_it() -> None:
 @pytest.mark.parametrize('base', [Job, DummyJob, RunonlyJob])
 def test_bases_have_documentation(base: type[Job]) -> None:
     assert base.__doc__
+
+
+class Borg(RunonlyJob):
+    """Has the attributes of all its objects."""
+
+    shared: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.__dict__ = self.shared
+
+
+class Single(RunonlyJob):
+    """Is one object."""
+
+    shared: dict[str, Any]
+
+    def __new__(cls) -> Any:
+        return cls.shared.setdefault('object', super().__new__(cls))
+
+
+@pytest.mark.parametrize('base', [Borg, Single])
+def test_object_of_an_earlier_try_starts_afresh(base: type[Job]) -> None:
+    events = []
+
+    def play(self: Any) -> None:
+        names = '_check_phase', '_run_exception', '_recheck_exception'
+        events.append([getattr(self, name) for name in names])
+        raise ValueError
+
+    dojob = DoJobber()
+    dojob.configure(
+        base.clone('Again', Run=play, shared={}), default_tries=2, default_retry_delay=0
+    )
+    dojob.checknrun()
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Again': False}
+    assert events == [['check', None, None]] * 4
