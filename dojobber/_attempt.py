@@ -163,8 +163,7 @@ def _act(
 ) -> tuple[Any, Attempt]:
     """Run and recheck a Job whose Check failed."""
     tell, workdir, clock = context.tell, context.workdir, context.clock
-    # Past what the class may think of attributes that it doesn't know; the {} is for an object
-    # that has no place for any.
+    # Past a __setattr__ that may refuse them; {} for an object that has no __dict__.
     own = getattr(job, '__dict__', {})
     own['_check_exception'] = check_error
     called = due = False

@@ -139,7 +139,7 @@ def trace(error: BaseException) -> str:
         return carried
     try:
         text = ''.join(traceback.format_exception(type(error), error, _traceback(error)))
-        return text.removesuffix('\n') + '\n'  # after notes that are no list there is none
+        return text.removesuffix('\n') + '\n'  # there is none after __notes__ that are no list
     except (Exception, SystemExit):
         return f'{class_name(error)}: {message(error)}\n'
 

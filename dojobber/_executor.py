@@ -46,7 +46,7 @@ class Pool:
     limit: int
     #: Whether cancel() leaves alone what is being executed, as it should.
     can_cancel: bool
-    #: Whether its workers are threads of this process.
+    #: Whether its workers share all objects with the driver.
     has_threads: bool
     #: The locks of the Jobs that have some.
     locks: dict[type[Job], tuple[str, ...]]
@@ -79,6 +79,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
             f'executor must be a concurrent.futures.Executor: it needs submit(), '
             f'got {shown(executor)}'
         )
+    # Interpreters are in threads of this process, too, but share nothing.
     has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
         executor, 'InterpreterPoolExecutor'
     )
@@ -86,7 +87,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
-        # Dask gives up, and yet executes, what it can't know not to be executed.
+        # Where the workers are not known, as with Dask, it gives up what is executed all the same.
         can_cancel=_workers(executor) is not None,
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := _locks(job))},

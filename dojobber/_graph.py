@@ -233,6 +233,7 @@ def _check_hooks(job: type[Job]) -> None:
     """Refuse a Job whose Check, Run or Cleanup could never do its work."""
     for name in ('Check', 'Run', 'Cleanup'):
         hook = getattr(job, name, None)
+        # The usual case, and fast: the flags of a plain function tell all.
         if type(hook) is FunctionType and hook.__code__ is not _PARTIAL:
             if not hook.__code__.co_flags & _UNCALLED:
                 continue

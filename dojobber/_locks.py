@@ -51,7 +51,7 @@ class LockingScheduler(Scheduler):
             lacking = next((name for name in names if name in self._held), None)
             if lacking is None:
                 self._held.update(names)
-                if names:
+                if names:  # those behind it lack what it has just taken
                     self._line_up(names, names[0])
                 return node
             heappush(self._passed_over[names], (self.round(node), node))

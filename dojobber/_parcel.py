@@ -128,6 +128,7 @@ class Packer:
         """Begin without any."""
         self.parcels: list[Parcel] = []
         self._places: dict[int, int] = {}
+        # Kept alive, so that nothing else gets an id that is among the places.
         self._values: list[object] = []
 
     def add(self, value: object) -> int:

@@ -221,7 +221,7 @@ class Cleanups:
 
     def __init__(self) -> None:
         """Begin without any."""
-        #: Why the last one failed of those Jobs of which it did.
+        #: Why the latest one of a Job failed, if it did.
         self.failures: dict[int, Failure] = {}
         #: How long those of a Job took together.
         self.seconds: dict[int, float] = {}

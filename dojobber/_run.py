@@ -94,6 +94,7 @@ class Run:
             owe=self._owe,
             tell=self._news.phase if call.listens else None,
         )
+        #: The Job that is being tried here; None between tries.
         self._trying: int | None = None
 
     # The steps of a run. Ctrl-C may hit any of them, which is taken again then.

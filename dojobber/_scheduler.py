@@ -46,8 +46,11 @@ class Scheduler:
         self._cursor = 0
         self._successes = 0
         self._blocked = _Blocked(dependencies)
+        #: Jobs that have failed: from when they may be tried, in which round, and their positions.
         self._waiting: list[tuple[float, int, int]] = []
+        #: Jobs that may be tried now: their rounds and positions.
         self._ready: list[tuple[int, int]] = []
+        #: The rounds of the Jobs that came out of a heap; all others are in the first.
         self._rounds: dict[int, int] = {}
 
     @property
@@ -79,6 +82,7 @@ class Scheduler:
         while waiting and waiting[0][0] <= now:
             _, round_, node = heappop(waiting)
             heappush(ready, (round_, node))
+        # What is ready in the first round was passed over: it comes before what the walk reaches.
         if not ready or ready[0][0] > 1:
             node = self._cursor
             while node < self._count:

@@ -183,6 +183,7 @@ class SideBySide(Run):
         except Exception as caught:
             error = caught
         job = None if returned is None else returned.job
+        # It takes time to look whether it is due already, and only at the end it may be.
         if job is not None and not (self._is_ending and self._stack.owes(sent.number)):
             self._owe(sent.node, job)
         self._unsettled.add(sent.node)

@@ -63,7 +63,7 @@ class _Summary:
             due = [each for each in jobs if each.cleanup == 'due']
             yield from self._names('Cleanups held back', due)
         false = [each for each in jobs if each.result is False]
-        yield from self._names('Passed by a Check that returned False', false)
+        yield from self._names('Passed with a result of False', false)
 
     def _counts(self, jobs: Sequence[JobReport], seconds: float | None) -> Iterator[str]:
         counts = Counter(each.outcome for each in jobs)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _JOINER = '\u200d'  # of emoji
-_COLOURS = {'green': '32', 'red': '31', 'yellow': '33', 'grey': '90', 'bold': '1'}
+_COLOURS = {'green': '32', 'red': '31', 'yellow': '33', 'grey': '90'}
 
 
 def visible(text: str) -> str:

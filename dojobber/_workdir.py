@@ -27,7 +27,7 @@ class NamedDirectory:
     __slots__ = ('_path',)
 
     def __init__(self, path: str) -> None:
-        """Begin anywhere."""
+        """Remember a path; nothing is opened."""
         self._path = path
 
     def go(self) -> None:

@@ -67,7 +67,8 @@ class DoJobber:
         Args:
             dojobber_loglevel: how much of the library's own log is written to stderr, as a level
                 of the `logging` module. It holds for all DoJobber objects.
-            cleanup: whether `checknrun` calls the Cleanups that are due; if not, `cleanup` does.
+            cleanup: whether `checknrun`, or the end of a ``with`` block, calls the Cleanups that
+                are due. Where this or that of `configure` is False, only `cleanup` does.
         """
         show_log(dojobber_loglevel)
         self._cleanup = cleanup
@@ -106,7 +107,8 @@ class DoJobber:
             no_act: only call Checks: no Run, no retry, no Cleanup.
             verbose: write a line to stderr about each check, run and recheck.
             debug: write the stack trace of each failure too, and a line about each Cleanup.
-            cleanup: whether `checknrun` calls the Cleanups that are due; if not, `cleanup` does.
+            cleanup: whether the Cleanups that are due are called automatically, as in
+                ``DoJobber(cleanup=...)``.
             default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
                 rounds up, ``math.inf`` sets no limit.
             default_retry_delay: seconds from the start of a try to the start of the same Job's
@@ -132,7 +134,7 @@ class DoJobber:
         if self._busy:
             raise _running('configure')
         self._graph = Graph()
-        self._results = Results(self._graph, False)
+        self._results = Results(self._graph, False)  # of no Job: nothing has run
         heard = as_listeners(listeners)
         graph = walk(root, default_tries, default_retry_delay)
         pool = make_pool(executor, max_in_flight, graph)

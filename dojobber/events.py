@@ -122,7 +122,7 @@ class Waiting(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobEnded(JobEvent):
-    """It is clear what becomes of a Job; of those that were not tried it is told at the end."""
+    """It is clear what becomes of a Job, at the end of the run at the latest."""
 
     #: As in ``nodestatus``.
     status: bool | None

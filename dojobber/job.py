@@ -45,7 +45,8 @@ class Job:
     ``self.global_storage`` one for all Jobs of the run.
     """
 
-    # The hooks are not defined here, so that `class MakeTea(Job, KettleMixin)` finds the mixin's.
+    # Hooks, LOCKS and IN_DRIVER are not set here, so that `class MakeTea(Job, KettleMixin)` finds
+    # those of the mixin.
 
     #: Job classes that must have succeeded before this one is tried, in the order to try them.
     DEPS: ClassVar[Collection[type[Job]]] = ()
@@ -55,11 +56,11 @@ class Job:
     #: Least time in seconds from the start of a try to the start of this Job's next one. None
     #: means ``default_retry_delay`` of `DoJobber.configure`.
     RETRY_DELAY: ClassVar[float | None] = None
-    #: With an executor: names, and no two Jobs that share one are tried at the same time. Not set
-    #: here, which means none.
+    #: With an executor: names, and no two Jobs that share one are tried at the same time. Where
+    #: it is not set there are none.
     LOCKS: ClassVar[tuple[str, ...] | list[str] | set[str] | frozenset[str]]
     #: With an executor: whether the Job is tried in the process and thread that called
-    #: `DoJobber.checknrun`. Not set here, which means no.
+    #: `DoJobber.checknrun`. Where it is not set it is not.
     IN_DRIVER: ClassVar[bool]
 
     #: A dict for what Check, Run and Cleanup of one try tell each other; new for each try.
@@ -69,7 +70,7 @@ class Job:
 
     # How this try goes, for odd Jobs that must know; may change with any release.
     _check_phase: str = 'check'
-    _check_results: Any = None
+    _check_results: Any = None  # nothing sets it: no hook follows a Check that passed
     _check_exception: BaseException | None = None
     _run_results: Any = None
     _run_exception: BaseException | None = None

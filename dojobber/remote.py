@@ -35,7 +35,7 @@ class RemoteValue:
 
     def __init__(self, text: str) -> None:
         """Make it from the ``repr()`` of the value."""
-        #: The ``repr()`` of the value.
+        #: The ``repr()`` of the value, or only its class and address if it was lost on arrival.
         self.text = text
 
     def __repr__(self) -> str:

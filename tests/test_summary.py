@@ -151,7 +151,7 @@ Sink failed after 1 try
     note: ask the neighbour
   blocks 1 Job: Party
 Also failed: Table, Chair, Oven
-Passed by a Check that returned False:
+Passed with a result of False:
     Door
 """,
     ('Party', False, 80): """\
@@ -172,7 +172,7 @@ Table failed after 1 try
   recheck: kitchen.py:27: AssertionError (assert 1 + 1 == 3)
   blocks 1 Job: Party
 Also failed: Chair, Oven
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,
     ('Party', False, 120): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
@@ -194,7 +194,7 @@ Chair failed after 1 try
   init: kitchen.py:33: KeyError: 'leg'
   blocks 1 Job: Party
 Also failed: Oven
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,  # noqa: E501
     ('Furniture', False, 40): """\
 5 Jobs: 4 failed, 1 blocked in 0.0 s,
@@ -292,7 +292,7 @@ Dough could not be cleaned up
     sticks to everything that it has
     ever touched
 Cleanups held back: Bowl
-Passed by a Check that returned False:
+Passed with a result of False:
     Door
 """,
     ('Bakery', False, 80): """\
@@ -301,14 +301,14 @@ Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever
     touched
 Cleanups held back: Bowl
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,
     ('Bakery', False, 120): """\
 4 Jobs: 2 ok, 2 changed in 0.0 s, 4 tries
 Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever touched
 Cleanups held back: Bowl
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,
     ('Party', True, 40): """\
 127 Jobs: 1 ok, 2 failed, 1 blocked,
@@ -332,7 +332,7 @@ Oven would run
   check: kitchen.py:45: LookupError
     (raise LookupError)
 Might run: Guest0, Guest1 and 118 more
-Passed by a Check that returned False:
+Passed with a result of False:
     Door
 """,
     ('Party', True, 80): """\
@@ -351,7 +351,7 @@ Sink would run
 Oven would run
   check: kitchen.py:45: LookupError (raise LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6 and 113 more
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,
     ('Party', True, 120): """\
 127 Jobs: 1 ok, 2 failed, 1 blocked, 3 would run, 120 might run in 0.0 s, 6 tries
@@ -368,7 +368,7 @@ Sink would run
 Oven would run
   check: kitchen.py:45: LookupError (raise LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6, Guest7, Guest8, Guest9, Guest10, Guest11 and 108 more
-Passed by a Check that returned False: Door
+Passed with a result of False: Door
 """,  # noqa: E501
 }
 
