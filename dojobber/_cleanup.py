@@ -167,7 +167,7 @@ def _nothing() -> None:
 
 
 class _HeldBack:
-    """The Jobs that may still be in use by one whose Cleanup failed."""
+    """The Jobs that may still be in use."""
 
     __slots__ = ('_jobs', '_seen')
 

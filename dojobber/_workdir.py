@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from functools import partial
 from typing import Protocol
 
 # What a Job opens after it has closed all files gets the lowest numbers: not this one or above.
 _LEAST_DESCRIPTOR = 200
+# A number that no file can have.
+_NOT_OPEN = 2**31 - 1
 
 
 class Directory(Protocol):
@@ -43,26 +44,24 @@ class NamedDirectory:
 class Workdir:
     """Hold the directory that the process is in now, until its last user has let go of it."""
 
-    __slots__ = ('path', '_enter', '_descriptor', '_identity', '_users')
+    __slots__ = ('path', '_descriptor', '_identity', '_users')
 
     def __init__(self) -> None:
         """Open the current directory, for one user."""
         # As many as there are users: threads can add to a list at the same time.
         self._users = [None]
-        self._identity = None
+        self._descriptor, self._identity = _NOT_OPEN, None
         try:
             #: The path as it was at first; '' if it was not known.
             self.path = os.getcwd()
         except OSError:
             self.path = ''
-        self._enter = partial(os.chdir, self.path)
         # O_PATH needs no permission to read.
         flags = getattr(os, 'O_PATH', os.O_RDONLY) | getattr(os, 'O_DIRECTORY', 0)
         try:
             self._descriptor = _moved_up(os.open('.', flags))
         except OSError:
             return
-        self._enter = partial(os.fchdir, self._descriptor)
         self._identity = _identity(self._descriptor)
 
     @classmethod
@@ -82,13 +81,13 @@ class Workdir:
         return known
 
     def go(self) -> None:
-        """Change to the directory, by its path if a Job has closed the descriptor.
+        """Change to the directory, by its path if it is not open, for a Job may have closed it.
 
         Raises:
             OSError: there is no way back.
         """
         try:
-            self._enter()
+            os.fchdir(self._descriptor)
         except OSError:
             self._go_by_path()
 
