@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 # By their descriptors: a class may be frozen, or have attributes of its own by these names.
 _traceback: Any = vars(BaseException)['__traceback__'].__get__
 _set_traceback: Any = vars(BaseException)['__traceback__'].__set__
+_attributes: Any = vars(BaseException)['__dict__'].__get__
 _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
 
@@ -27,7 +28,7 @@ _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 def is_failure(error: BaseException) -> bool:
     """Tell whether an exception is the failure of a phase; any other ends the run."""
-    return isinstance(error, (Exception, SystemExit))
+    return issubclass(type(error), (Exception, SystemExit))
 
 
 def without_own_frame(error: BaseException) -> BaseException:
@@ -64,12 +65,12 @@ class Failure(NamedTuple):
 
 def carry(error: BaseException, text: str, file: str, line: int) -> None:
     """Give an exception the stack trace that it had where it came from, and the user's own line."""
-    object.__getattribute__(error, '__dict__')['_dojobber_trace'] = text, file, line
+    _attributes(error)['_dojobber_trace'] = text, file, line
 
 
 def _carried(error: BaseException) -> tuple[str, str, int]:
-    found: Any = object.__getattribute__(error, '__dict__').get('_dojobber_trace')
-    return found or ('', '', 0)
+    found: tuple[str, str, int] = _attributes(error).get('_dojobber_trace', ('', '', 0))
+    return found
 
 
 def _own_line(found: TracebackType) -> TracebackType:
@@ -144,6 +145,11 @@ def trace(error: BaseException) -> str:
         return f'{class_name(error)}: {message(error)}\n'
 
 
+def exc_info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:
+    """Return what the logging module needs to know of an exception."""
+    return type(error), error, _traceback(error)
+
+
 def class_name(value: object) -> str:
     """Return the name of an object's class, past what a metaclass may add."""
     name: str = vars(type)['__name__'].__get__(type(value))
@@ -166,7 +172,7 @@ def captured(error: BaseException, most: int) -> list[str]:
         most: how many lines at most.
     """
     subprocess = sys.modules.get('subprocess')
-    if subprocess is None or not isinstance(error, subprocess.SubprocessError):
+    if subprocess is None or not issubclass(type(error), subprocess.SubprocessError):
         return []
     for name in 'stderr', 'output':
         try:

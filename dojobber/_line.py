@@ -61,14 +61,14 @@ class Line:
 
     def want(self, leaves: int) -> None:
         """Draw if more draws than that are left, else take back a claim that is not true now."""
-        now, claim = self._clock(), self._state.claim()
-        left = _MOST - sum(now - each < 1 for each in self._drawn)
-        if left <= leaves:
-            if self._claim in (None, claim):
-                return
-            claim = None
-        if self._pid == os.getpid() and not any(each.is_within_line for each in self._writers):
-            with suppress(Exception):
+        with suppress(Exception):  # that is no matter of who writes; and other threads write, too
+            now, claim = self._clock(), self._state.claim()
+            left = _MOST - sum(now - each < 1 for each in self._drawn)
+            if left <= leaves:
+                if self._claim in (None, claim):
+                    return
+                claim = None
+            if self._pid == os.getpid() and not any(each.is_within_line for each in self._writers):
                 self._draw(claim, now)
 
     def put_back(self) -> None:
@@ -96,7 +96,8 @@ class Line:
     def _write(self, text: str) -> None:
         # What a stream still holds back would come after the line.
         for each in self._writers:
-            each.stream.flush()
+            with suppress(Exception):
+                each.stream.flush()
         self._writers[0].write(text)
         self._writers[0].stream.flush()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from dojobber._attempt import Attempt, Context, Ended, attempt, passed_unheard
 from dojobber._cleanup import CleanupStack, Debt
-from dojobber._exceptions import Failure, is_failure
+from dojobber._exceptions import Failure, exc_info, is_failure
 from dojobber._graph import Graph
 from dojobber._news import News
 from dojobber._results import Results
@@ -173,7 +173,7 @@ class Run:
             not_before = self._scheduler.failed(node, record.started, for_good)
             results.failed(node, error)
             if record.phase == 'init':
-                _LOG.error('%s can not be made', self._graph.names[node], exc_info=error)
+                _LOG.error('%s can not be made', self._graph.names[node], exc_info=exc_info(error))
         else:
             return [error]
         self._trying = None  # whatever a listener raises, this try is over

@@ -358,7 +358,7 @@ class DoJobber:
         failed red.
 
         Args:
-            filed: an open file to write to.
+            filed: a file that is open for writing, bytes or text.
             fmt: one of Graphviz's formats.
 
         Raises:
@@ -366,7 +366,10 @@ class DoJobber:
                 written then.
         """
         picture = _picture.draw(self._dot(), fmt)
-        getattr(filed, 'buffer', filed).write(picture)
+        if hasattr(filed, 'buffer'):  # a text file, which may hold text back
+            filed.flush()
+            filed = filed.buffer
+        filed.write(picture)
 
     def display_graph(self) -> None:
         """Show the graph of `write_graph` in a window, and wait until it is closed.

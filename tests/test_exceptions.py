@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import subprocess
 import sys
 import weakref
@@ -357,8 +358,20 @@ class Unsure(Exception):
         raise TypeError
 
 
+class Faceless(Exception):
+    """Say nothing of what it is and has."""
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        raise TypeError
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise TypeError
+
+
 odd_errors = pytest.mark.parametrize(
-    'error', [Frozen('odd'), Sealed('odd'), Hidden('odd'), Empty('odd'), Unsure('odd')], ids=repr
+    'kind', [Frozen, Sealed, Hidden, Empty, Unsure, Faceless], ids=lambda kind: kind.__name__
 )
 
 
@@ -392,8 +405,10 @@ class Scene:
         class Other(DummyJob):
             pass
 
-        self.dojob = DoJobber()
-        self.dojob.configure(DummyJob.clone('Root', DEPS=(Odd, Other)), debug=True, default_tries=1)
+        self.dojob = DoJobber(logging.ERROR)
+        self.dojob.configure(
+            DummyJob.clone('Root', DEPS=(Odd, Other)), debug=True, default_tries=1, summary=True
+        )
 
     def run(self) -> BaseException | None:
         """Return what was raised; pytest itself could not show it."""
@@ -413,28 +428,36 @@ class Scene:
     ],
 )
 def test_odd_exception_that_decides_fails_its_job_alone(
-    error: Exception, where: str, events: list[str]
+    kind: type[Exception], where: str, events: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    error = kind('odd')
     scene = Scene(where, error)
     assert scene.run() is None
     assert scene.events == events
     assert scene.dojob.nodestatus == {'Odd': False, 'Other': True, 'Root': None}
     assert scene.dojob.nodeexceptions['Odd'] is error
+    err = capsys.readouterr().err
+    assert f'  {where}: ' in err
+    assert ('DoJobber ERROR' in err) == (where == 'init')
+    shown = scene.dojob.report().as_dict()['jobs'][0]['exception']
+    assert shown['type'] == type(error).__name__
+    assert shown['traceback'].endswith(f'{message(error)}\n')
 
 
 @odd_errors
 @pytest.mark.parametrize('where', ['check', 'run'])
 def test_odd_exception_that_decides_nothing_fails_its_hook_alone(
-    error: Exception, where: str
+    kind: type[Exception], where: str
 ) -> None:
-    scene = Scene(where, error)
+    scene = Scene(where, kind('odd'))
     assert scene.run() is None
     assert scene.events == ['init', 'check', 'run', 'recheck', 'cleanup']
     assert scene.dojob.success()
 
 
 @odd_errors
-def test_odd_exception_of_a_cleanup_is_raised_itself(error: Exception) -> None:
+def test_odd_exception_of_a_cleanup_is_raised_itself(kind: type[Exception]) -> None:
+    error = kind('odd')
     scene = Scene('cleanup', error)
     assert scene.run() is error
     assert scene.dojob.success()

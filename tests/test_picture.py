@@ -121,8 +121,12 @@ def test_write_graph_with_an_unknown_format_raises_and_writes_nothing() -> None:
 def test_write_graph_to_a_text_file_writes_to_its_buffer(programs: Path) -> None:
     install(programs, 'dot', 'exec /bin/cat')
     out = io.TextIOWrapper(io.BytesIO())
+    out.write('before ')
     one_job().write_graph(out)
-    assert out.buffer.getvalue().startswith(b'digraph')  # type: ignore[attr-defined]
+    out.write(' after')
+    out.flush()
+    written = out.buffer.getvalue()  # type: ignore[attr-defined]
+    assert re.fullmatch(b'before digraph.*}\n after', written, re.DOTALL)
 
 
 def test_write_graph_without_graphviz_says_what_to_install(programs: Path) -> None:

@@ -767,6 +767,32 @@ def test_terminal_that_is_closed_costs_nothing(stage: Stage) -> None:
     assert 'write' not in vars(stage.terminal)
 
 
+def test_stdout_that_is_closed_keeps_no_line_on_the_screen(stage: Stage) -> None:
+    class Stdout(Terminal):
+        def flush(self) -> None:
+            if happened:
+                raise ValueError('I/O operation on closed file.')
+
+    happened: list[str] = []
+    stage.stdout = Stdout()
+    stage.start().trying('A')
+    happened.append('closed')
+    sys.stderr.write('text\n')
+    stage.end()
+    assert screen(stage.terminal.getvalue()) == ['text', '']
+
+
+def test_state_that_another_thread_changes_costs_no_text(stage: Stage) -> None:
+    class Changing(dict):  # type: ignore[type-arg]
+        def values(self) -> Any:
+            raise RuntimeError('dictionary changed size during iteration')
+
+    stage.start().trying('A')
+    stage.progress._state._trying = Changing()
+    sys.stderr.write('text\n')
+    assert screen(stage.terminal.getvalue()) == ['text', '']
+
+
 # On a real one.
 
 SCRIPT = """
