@@ -132,11 +132,7 @@ class _Blocking:
 
     def blocks(self, node: int) -> tuple[str, ...]:
         """Return the Jobs that a failed one blocks, directly or not."""
-        if not self._blocked_above:
-            for blocked, dependencies in enumerate(self._dependencies):
-                if self._outcomes[blocked] is Outcome.BLOCKED:
-                    for each in dependencies:
-                        self._blocked_above.setdefault(each, []).append(blocked)
+        self._look_above()
         found = {node}
         reached = [node]
         while reached:
@@ -146,17 +142,28 @@ class _Blocking:
         return tuple(self._names[each] for each in sorted(found - {node}))
 
     def weight(self, node: int) -> int:
-        """Return how many Jobs count for a failed one: itself, and those blocked first by it."""
+        """Return how many Jobs count for a failed one: itself, and others that it blocks.
+
+        Each blocked Job counts for one failed one alone, which is less work than to find them all:
+        it is sought below that dependency that blocks most Jobs directly.
+        """
         if not self._weights:
-            root: dict[int, int] = {}
+            self._look_above()
+            above, root = self._blocked_above, dict[int, int]()
             for each, outcome in enumerate(self._outcomes):
                 if outcome is Outcome.FAILED:
                     root[each] = each
                 elif outcome is Outcome.BLOCKED:
-                    below = self._dependencies[each]
-                    root[each] = next(root[other] for other in below if other in root)
+                    root[each] = root[max(self._stuck(each), key=lambda other: len(above[other]))]
             self._weights.update(root.values())
         return self._weights[node]
+
+    def _look_above(self) -> None:
+        if not self._blocked_above:
+            for blocked, dependencies in enumerate(self._dependencies):
+                if self._outcomes[blocked] is Outcome.BLOCKED:
+                    for each in dependencies:
+                        self._blocked_above.setdefault(each, []).append(blocked)
 
     def _roots_of(self, node: int) -> tuple[int, ...]:
         path = [node]

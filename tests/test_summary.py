@@ -636,8 +636,26 @@ def test_summary_of_many_failed_jobs_that_block_many_takes_few_looks() -> None:
     assert (
         lines[3] == '  blocks 5000 Jobs: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10 and 4989 more'
     )
-    assert lines[-1].startswith('Also failed: f5, f6, ')
+    assert lines[-1].startswith('Also failed: f6, f7, ')
     assert Counting.looks < 4 * (edges + 2 * count)
+
+
+@pytest.mark.parametrize('is_direct', [True, False])
+def test_failed_job_that_blocks_most_is_shown_first_whatever_comes_first_in_deps(
+    is_direct: bool,
+) -> None:
+    def fail(self: Any) -> None:
+        raise ValueError
+
+    network = Job.clone('Network', Check=fail, TRIES=1)
+    below = network if is_direct else DummyJob.clone('Cables', DEPS=(network,))
+    disks = [network.clone(f'Disk{number}') for number in range(9)]
+    hosts = [
+        DummyJob.clone(f'Host{number}', DEPS=(disk, below)) for number, disk in enumerate(disks)
+    ]
+    assert (
+        text(DummyJob.clone('All', DEPS=hosts), 80).splitlines()[1] == 'Network failed after 1 try'
+    )
 
 
 def test_summary_looks_only_at_what_jobs_depend_on_that_are_blocked() -> None:
