@@ -152,5 +152,6 @@ def _dot_label(name: str) -> str:
 
 
 def _drawn(character: str) -> str:
-    is_drawn = unicodedata.category(character) not in ('Cc', 'Cs')
-    return character if is_drawn else _dot_label(repr(character)[1:-1])
+    # The last two there can't be in XML, which SVG is, either.
+    is_odd = unicodedata.category(character) in ('Cc', 'Cs') or character in '\ufffe\uffff'
+    return _dot_label(repr(character)[1:-1]) if is_odd else character

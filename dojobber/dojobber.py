@@ -280,7 +280,7 @@ class DoJobber:
                 raise
 
     def report(self) -> Report:
-        """Return what came of the last run; within a run, what would if it ended now.
+        """Return what came of the last run; within a run, of the tries that have ended.
 
         Before any run it is empty.
         """
@@ -335,8 +335,9 @@ class DoJobber:
         """Return the graph as text, after a run with what became of each Job.
 
         Args:
-            fmt: ``text`` for an indented tree, in colours if `sys.stdout` is a terminal;
-                ``mermaid`` for a flowchart of Mermaid; ``dot`` for what `write_graph` draws.
+            fmt: ``text`` for an indented tree, in colours where a summary on `sys.stdout` would
+                have some; ``mermaid`` for a flowchart of Mermaid; ``dot`` for what `write_graph`
+                draws.
 
         Raises:
             RuntimeError: there is no such format.

@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -101,6 +102,15 @@ def test_write_graph_with_the_real_dot_draws_any_name() -> None:
     drawn = re.findall(r'<text[^>]*>([^<]*)</text>', out.getvalue().decode())
     text = '\n'.join(drawn).replace('&quot;', '"').replace('&#45;', '-').replace('&#160;', ' ')
     assert text.replace('&lt;', '<').replace('&gt;', '>').replace('&amp;', '&') == name
+
+
+@needs_dot
+def test_svg_of_a_name_that_xml_can_not_hold_is_xml() -> None:
+    dojob, out = DoJobber(), io.BytesIO()
+    dojob.configure(DummyJob.clone('a\x01b\ufffec\uffffd'))
+    dojob.write_graph(out, 'svg')
+    texts = ElementTree.fromstring(out.getvalue()).itertext()
+    assert [each for each in texts if each.startswith('a')] == [r'a\x01b\ufffec\uffffd']
 
 
 @needs_dot
