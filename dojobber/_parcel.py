@@ -110,8 +110,9 @@ class Parcel:
     data: bytes | None
     #: What stands for it: its repr(), or the message of an exception.
     text: str
-    #: Of an exception: its class, its stack trace, and where it came from.
-    class_name: str = ''
+    #: Of an exception: the name of its class (None: it is none), its stack trace, and where it
+    #: came from.
+    class_name: str | None = None
     trace: str = ''
     file: str = ''
     line: int = 0
@@ -158,17 +159,16 @@ def unpacked(parcels: Iterable[Parcel]) -> list[Any]:
 
 
 def _unpacked(parcel: Parcel) -> Any:
-    try:
-        if parcel.data is None:
-            raise LookupError
-        value = loads(parcel.data)
-    except Exception:
-        if not parcel.class_name:
-            return RemoteValue(parcel.text)
+    value: Any = RemoteValue(parcel.text)
+    with suppress(Exception):
+        value = value if parcel.data is None else loads(parcel.data)
+    if parcel.class_name is None:
+        return value
+    # An exception may say that it is made again as something else.
+    if not isinstance(value, BaseException) or is_failure(value) == parcel.ends_run:
         text = parcel.text
         value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
-    if isinstance(value, BaseException) and parcel.class_name:
-        carry(value, parcel.trace, parcel.file, parcel.line)
+    carry(value, parcel.trace, parcel.file, parcel.line)
     return value
 
 

@@ -164,6 +164,45 @@ def test_exception_that_can_not_be_made_in_the_driver_has_a_stand_in(
     assert str(error) == 'Elsewhere: text'
 
 
+class Turns(Exception):
+    """Is made again as something else."""
+
+    def __init__(self, *into: Any) -> None:
+        super().__init__('text')
+        self.into = into
+
+    def __reduce__(self) -> Any:
+        return self.into
+
+
+@pytest.mark.parametrize('into', [(list, ()), (str, ('x',)), (KeyboardInterrupt, ())])
+def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any) -> None:
+    packer = Packer()
+    packer.add(Turns(*into))
+    [error] = unpacked(packer.parcels)
+    assert isinstance(error, RemoteError)
+    assert str(error) == 'Turns: text'
+
+
+def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> None:
+    class Stops(KeyboardInterrupt):
+        def __reduce__(self) -> Any:
+            return list, ()
+
+    packer = Packer()
+    packer.add(Stops('text'))
+    [error] = unpacked(packer.parcels)
+    assert isinstance(error, KeyboardInterrupt)
+    assert str(error) == 'text'
+
+
+def test_exception_whose_class_has_no_name_is_one() -> None:
+    packer = Packer()
+    packer.add(type('', (Exception,), {})('text'))
+    [error] = unpacked(packer.parcels)
+    assert isinstance(error, RemoteError)
+
+
 def test_value_that_can_not_be_made_in_the_driver_has_a_stand_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
