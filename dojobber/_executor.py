@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pickle import HIGHEST_PROTOCOL, dumps, loads
@@ -54,6 +54,14 @@ class Pool:
     in_driver: frozenset[type[Job]]
     #: Whether a class may be pickled as it is.
     by_reference: Callable[[type], bool]
+
+    def has_ended(self, error: BaseException) -> bool:
+        """Tell whether the executor says by an error that it can be used no more."""
+        if isinstance(error, BrokenExecutor):
+            return True
+        # Others have classes of their own for it, such as loky.
+        mine, its = (type(each).__module__.partition('.')[0] for each in (self.executor, error))
+        return isinstance(error, RuntimeError) and mine == its
 
 
 def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
@@ -204,6 +212,9 @@ class Way(Protocol):
     def returned(self, sent: Sent, future: Future[Any]) -> Returned:
         """Return what came of a try; raise what the executor raised instead."""
 
+    def left(self, sent: Sent, future: Future[Any]) -> Job | None:
+        """Return the object for a Cleanup that is not due yet, of a try that came too late."""
+
     def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
         """Make a try in the driver, beside those that are under way."""
 
@@ -231,6 +242,10 @@ class OnThreads:
         """Return what came of a try."""
         result, record = future.result()
         return Returned(result, record, [], None)
+
+    def left(self, sent: Sent, future: Future[Any]) -> Job | None:
+        """Return None: a thread makes its Cleanup due itself."""
+        return None
 
     def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
         """Make a try in the driver."""
@@ -296,6 +311,10 @@ class Shipped:
             for name, how in reply.phases
         ]
         return Returned(values[reply.result], record, phases, self._remade(sent.job_class, reply))
+
+    def left(self, sent: Sent, future: Future[Any]) -> Job | None:
+        """Return the object for the Cleanup of a try that came too late for all else."""
+        return self._remade(sent.job_class, loads(future.result()))
 
     def here(self, sent: Sent) -> tuple[Any, Attempt | None]:
         """Make a try in the driver, and note what it changes in the global storage."""

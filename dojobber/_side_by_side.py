@@ -5,20 +5,26 @@ Owns which tries are under way, and how a run ends while some are. All else is a
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from dojobber._attempt import Attempt, Ended, attempt, passed_unheard
 from dojobber._cleanup import CleanupStack
+from dojobber._exceptions import message
 from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_plain_dummy
 from dojobber._graph import Graph
 from dojobber._locks import LockingScheduler
 from dojobber._run import Call, Run
 from dojobber._workdir import Workdir
 
-# What an executor says that can be used no more, of a call that it has taken.
-_BROKEN = BrokenExecutor, CancelledError
+# What submit() raises that does not speak of what it was given.
+_UNABLE = RuntimeError, OSError
 # What is a RuntimeError and yet says no more than that something does not pickle.
 _UNPICKLED = RecursionError, NotImplementedError
 
@@ -76,12 +82,16 @@ class SideBySide(Run):
         Args:
             errors: what ended the run before its time, if anything did.
         """
-        under_way = {sent.node: future.done for future, sent in self._under_way.items()}
+        under_way = {sent.node: future.done for future, sent in list(self._under_way.items())}
         if self._sending is not None:
             under_way[self._sending] = _never
         for node in {*under_way, *self._unsettled}:
             self.results.interrupted(node, errors[0])
-        self._stack.hold_back(self._graph, under_way)
+        if under_way:
+            self._workdir.share()  # with those that go on; it is closed after the last of them
+            self._stack.hold_back(self._graph, under_way)
+        for future in list(self._under_way):
+            future.add_done_callback(self._came_late)
         super().close(errors)
 
     def _loop(self) -> list[BaseException]:
@@ -144,19 +154,24 @@ class SideBySide(Run):
     def _send(self, sent: Sent) -> None:
         self._sending = sent.node
         try:
-            # In one line, so that no Ctrl-C can come between.
-            self._under_way[future := self._way.submit(sent)] = sent
-            self._sending = None
+            _undisturbed(lambda: self._submit(sent))
         except Exception as error:
-            self._sending = None
-            if isinstance(error, RuntimeError) and not isinstance(error, _UNPICKLED):
-                raise  # the executor can be used no more
-            self._refuse(sent, error)
-        else:
-            self._unsettled.discard(sent.node)
-            # Not wait(), which goes over all futures each time. What a callback raises would be
-            # lost, but this one raises nothing.
-            future.add_done_callback(self._arrived.put)
+            if not isinstance(error, _UNABLE) or isinstance(error, _UNPICKLED):
+                self._sending = None
+                self._refuse(sent, error)
+                return
+            if isinstance(error, BrokenExecutor) or 'shutdown' in message(error):
+                self._sending = None  # else it may have taken the call in, and then lacked a thread
+            raise
+
+    def _submit(self, sent: Sent) -> None:
+        # In one line, so that no Ctrl-C can come between.
+        self._under_way[future := self._way.submit(sent)] = sent
+        self._sending = None
+        self._unsettled.discard(sent.node)
+        # Not wait(), which goes over all futures each time. What a callback raises would be lost,
+        # but this one raises nothing.
+        future.add_done_callback(self._arrived.put)
 
     def _take_one(self, timeout: float | None) -> list[BaseException]:
         """Take in what arrives next; return what must end the run.
@@ -193,10 +208,21 @@ class SideBySide(Run):
                 self._news.phase(sent.node, phase, ended)
             return self._settle(sent.node, sent.started, returned.result, returned.record)
         assert error is not None
-        if isinstance(error, _BROKEN) or not isinstance(error, Exception):
+        is_given_up = isinstance(error, CancelledError) or not isinstance(error, Exception)
+        if is_given_up or self._pool.has_ended(error):
             return [error]  # whether it was executed is not known
         self._refuse(sent, error)
         return []
+
+    def _came_late(self, future: Future[Any]) -> None:
+        """Make the Cleanup due of a try that ended when nobody waited for it any more."""
+        sent = self._under_way.pop(future, None)
+        if sent is None:  # Ctrl-C had this called twice
+            return
+        with suppress(Exception):  # it was given up, or has broken its worker
+            job = self._way.left(sent, future)
+            if job is not None:
+                self._owe(sent.node, job)
 
     def _settle(
         self, node: int, started: float, result: Any, record: Attempt | None
@@ -210,7 +236,7 @@ class SideBySide(Run):
         self._unsettled.discard(node)
         return interrupts
 
-    def _refuse(self, sent: Sent, error: Exception) -> None:
+    def _refuse(self, sent: Sent, error: BaseException) -> None:
         """Take in that a try could not be sent out: a fault of the script, so not tried again."""
         if self._call.listens:
             self._news.phase(sent.node, 'init', None)
@@ -233,6 +259,31 @@ def _failure(future: Future[Any]) -> BaseException | None:
         return future.exception()
     except CancelledError as error:
         return error
+
+
+def _undisturbed(call: Callable[[], None]) -> None:
+    """Call something; what Ctrl-C would raise within is raised after it.
+
+    A second Ctrl-C raises at once.
+    """
+    handler, process, pressed = signal.getsignal(signal.SIGINT), os.getpid(), list[Any]()
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        call()
+        return
+
+    def note(*args: Any) -> None:
+        if pressed or os.getpid() != process:  # a worker that was forked meanwhile has this, too
+            handler(*args)
+        else:
+            pressed.append(args)
+
+    try:
+        signal.signal(signal.SIGINT, note)
+        call()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pressed:
+            handler(*pressed[0])
 
 
 def _never() -> bool:

@@ -110,9 +110,11 @@ class Workdir:
             self._close()
 
     def _close(self) -> None:
-        is_open, self._identity = self._is_open(), None
-        if is_open:
-            os.close(self._descriptor)
+        if self._is_open():
+            descriptor, self._identity = self._descriptor, None
+            os.close(descriptor)
+        # Who comes late must not go to what gets the number next.
+        self._descriptor = _NOT_OPEN
 
     __del__ = _close
 

@@ -302,6 +302,10 @@ class Odd(ThreadPoolExecutor):
         return future
 
 
+class Ended(RuntimeError):
+    """Is what this executor says when it can be used no more, as loky has something of its own."""
+
+
 def raising(error: BaseException) -> Any:
     def does(future: Any) -> None:
         raise error
@@ -364,7 +368,14 @@ def test_submit_that_can_be_used_no_more_ends_the_run(error: BaseException) -> N
 
 
 @pytest.mark.parametrize(
-    'error', [BrokenExecutor('odd'), CancelledError('odd'), KeyboardInterrupt(), GeneratorExit()]
+    'error',
+    [
+        BrokenExecutor('odd'),
+        CancelledError('odd'),
+        Ended('odd'),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+    ],
 )
 def test_future_of_unknown_fate_ends_the_run_and_the_others_are_waited_for(
     error: BaseException,

@@ -47,7 +47,7 @@ _IMPORTS = {
     '_results': '_attempt _exceptions _graph outcome',
     '_run': ('_attempt _cleanup _exceptions _graph _news _results _scheduler _workdir events job '),
     '_scheduler': '',
-    '_side_by_side': '_attempt _cleanup _executor _graph _locks _run _workdir',
+    '_side_by_side': '_attempt _cleanup _exceptions _executor _graph _locks _run _workdir',
     '_summary': '_exceptions _palette _text outcome',
     '_text': '',
     '_workdir': '',

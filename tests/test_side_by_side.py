@@ -6,8 +6,12 @@ import io
 import itertools
 import math
 import os
+import signal
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
+from dojobber._workdir import Workdir
 from tests.fake_executor import FakeCluster, FakeProcesses, FakeThreads
 from tests.fakes import FakeClock
 from tests.model import predict
@@ -296,33 +301,154 @@ def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
     assert {(str(each.outcome), each.tries) for each in dojob.report()} == {('not_run', 0)}
 
 
-def test_interrupt_while_a_try_is_sent_out_holds_back_what_it_may_need() -> None:
-    cleaned: list[str] = []
+class SendsThird:
+    """A run whose third call of submit() raises an error, although it has taken the call in."""
 
-    class Interrupted(FakeThreads):
-        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
-            future = super().submit(call, *args, **kwargs)
-            if self.submitted == 3:
-                raise KeyboardInterrupt
-            return future
+    def __init__(self, error: BaseException) -> None:
+        self.cleaned: list[str] = []
+        cleaned = self.cleaned
 
-    def run(self: Any) -> None:
-        pass
+        class Raising(FakeThreads):
+            def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+                future = super().submit(call, *args, **kwargs)
+                if self.submitted == 3:
+                    raise error
+                return future
 
-    def clean(self: Any) -> None:
-        cleaned.append(type(self).__name__)
+        def run(self: Any) -> None:
+            pass
 
-    below = RunonlyJob.clone('below', Run=run, Cleanup=clean)
-    jobs = below, below.clone('beside'), DummyJob.clone('sent', DEPS=(below,), Check=run)
-    executor, dojob = Interrupted(0, workers=1), DoJobber()
-    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
-    executor.drive(dojob, FakeClock())
+        def clean(self: Any) -> None:
+            cleaned.append(type(self).__name__)
+
+        below = RunonlyJob.clone('below', Run=run, Cleanup=clean)
+        jobs = below, below.clone('beside'), below.clone('sent', DEPS=(below,))
+        self.executor, self.dojob = Raising(0, workers=1), DoJobber()
+        self.dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=self.executor)
+        self.executor.drive(self.dojob, FakeClock())
+        with pytest.raises(type(error)):
+            self.dojob.checknrun()
+        assert self.dojob.nodestatus == {
+            'below': True, 'beside': True, 'sent': False, 'root': None,
+        }  # fmt: skip
+
+
+UNKNOWN = [KeyboardInterrupt(), RuntimeError("can't start new thread"), BlockingIOError()]
+
+
+@pytest.mark.parametrize('error', UNKNOWN, ids=repr)
+def test_error_while_a_try_is_sent_out_holds_back_what_it_may_need(error: BaseException) -> None:
+    scene = SendsThird(error)
+    assert scene.cleaned == ['beside']
+    scene.executor.complete(0)
+    scene.dojob.cleanup()
+    assert scene.cleaned == ['beside', 'sent', 'below']
+
+
+@pytest.mark.parametrize('error', [RuntimeError('after shutdown'), BrokenExecutor()], ids=repr)
+def test_error_that_means_that_nothing_was_sent_out_holds_back_nothing(error: Exception) -> None:
+    assert SendsThird(error).cleaned == ['beside', 'below']
+
+
+class SendsAndHears:
+    """A run of a Job that is sent out while something happens."""
+
+    def __init__(self, happens: Callable[[], object], error: Exception | None = None) -> None:
+        self.cleaned: list[str] = []
+        cleaned = self.cleaned
+
+        class Hearing(FakeThreads):
+            def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+                happens()
+                if error is not None:
+                    raise error
+                return super().submit(call, *args, **kwargs)
+
+        def run(self: Any) -> None:
+            pass
+
+        def clean(self: Any) -> None:
+            cleaned.append(type(self).__name__)
+
+        executor, self.dojob = Hearing(0, workers=1), DoJobber()
+        executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+        job = RunonlyJob.clone('sent', Run=run, Cleanup=clean)
+        self.dojob.configure(DummyJob.clone('root', DEPS=(job,)), executor=executor)
+        executor.drive(self.dojob, FakeClock())
+        self.handler = signal.getsignal(signal.SIGINT)
+
+    def run(self) -> None:
+        try:
+            self.dojob.checknrun()
+        finally:
+            assert signal.getsignal(signal.SIGINT) is self.handler
+
+
+def press_once() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def press_twice() -> None:
+    press_once()
+    press_once()
+
+
+def test_ctrl_c_while_a_try_is_sent_out_waits_until_it_was() -> None:
+    scene = SendsAndHears(press_once)
     with pytest.raises(KeyboardInterrupt):
-        dojob.checknrun()
-    assert dojob.nodestatus == {'below': True, 'beside': True, 'sent': False, 'root': None}
-    assert cleaned == ['beside']
-    dojob.cleanup()
-    assert cleaned == ['beside', 'below']
+        scene.run()
+    assert scene.dojob.nodestatus == {'sent': True, 'root': None}
+    assert scene.cleaned == ['sent']
+
+
+def test_second_ctrl_c_while_a_try_is_sent_out_waits_for_nothing() -> None:
+    scene = SendsAndHears(press_twice)
+    with pytest.raises(KeyboardInterrupt):
+        scene.run()
+    assert scene.dojob.nodestatus == {'sent': False, 'root': None}
+    assert scene.cleaned == []
+
+
+def test_ctrl_c_while_a_try_can_not_be_sent_out_is_not_lost() -> None:
+    scene = SendsAndHears(press_once, TypeError('no pickle'))
+    with pytest.raises(KeyboardInterrupt):
+        scene.run()
+    assert scene.dojob.nodestatus == {'sent': False, 'root': None}
+
+
+def test_ctrl_c_in_a_worker_that_was_forked_meanwhile_is_heard_there() -> None:
+    def fork() -> None:
+        process = os.fork()
+        if not process:
+            try:
+                press_once()
+            except KeyboardInterrupt:
+                os._exit(7)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
+
+    scene = SendsAndHears(fork)
+    scene.run()
+    assert scene.dojob.success()
+
+
+def test_ctrl_c_that_is_ignored_stays_so_while_a_try_is_sent_out() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        scene = SendsAndHears(press_twice)
+        scene.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert scene.dojob.success()
+
+
+def test_tries_are_sent_out_in_other_threads_than_the_first() -> None:
+    scene = SendsAndHears(lambda: None)
+    thread = threading.Thread(target=scene.run)
+    thread.start()
+    thread.join()
+    assert scene.dojob.success()
+    assert scene.cleaned == ['sent']
 
 
 def test_no_two_requests_are_equal() -> None:
@@ -377,17 +503,19 @@ def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none(
 class LeftUnderWay:
     """A run that two Ctrl-C end while a Job is under way that needs another one."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, kind: Any = FakeThreads, **options: Any) -> None:
         self.calls: list[str] = []
-        self.executor, self.dojob = FakeThreads(0, workers=1), DoJobber()
+        self.places: list[str] = []
+        self.executor, self.dojob = kind(0, workers=1), DoJobber()
         self.executor._random.random = lambda: 0  # all has begun, and can't be cancelled
         self.is_ending = False
         #: Traces what comes after the second Ctrl-C.
         self.trace: Any = sys.gettrace()
-        note = self.calls.append
+        note, noted_place = self.calls.append, self.places.append
 
         def run(job: Any) -> None:
             note(f'run {type(job).__name__}')
+            noted_place(os.getcwd())
 
         def clean(job: Any) -> None:
             note(f'clean {type(job).__name__}')
@@ -428,6 +556,45 @@ def test_cleanup_by_hand_calls_what_two_interrupts_held_back() -> None:
     scene.let_go()
     scene.dojob.cleanup()
     assert scene.taken() == ['clean root']
+
+
+@pytest.mark.parametrize('kind', [FakeThreads, FakeProcesses])
+def test_try_that_ends_after_two_interrupts_is_owed_its_cleanup(kind: Any) -> None:
+    scene = LeftUnderWay(kind)
+    scene.run()
+    scene.let_go()
+    scene.dojob.cleanup()
+    assert scene.taken() == ['clean root', 'clean below']
+
+
+def test_try_that_ends_otherwise_after_two_interrupts_is_owed_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = LeftUnderWay(FakeProcesses)
+    scene.run()
+    [(future, _)] = scene.executor.pending
+    future.set_exception(BrokenExecutor())
+    scene.dojob.cleanup()
+    assert scene.taken() == ['clean below']
+    assert not caplog.records
+
+
+def test_try_that_goes_on_after_two_interrupts_does_so_in_the_directory_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'here').mkdir()
+    os.chdir('here')
+    scene = LeftUnderWay()
+    scene.run()
+    scene.dojob.cleanup()
+    assert scene.taken() == ['clean below']
+    os.chdir(tmp_path)
+    (tmp_path / 'here').rename(tmp_path / 'there')
+    other = Workdir()
+    scene.let_go()
+    assert scene.places == [str(tmp_path / 'here'), str(tmp_path / 'there')]
+    other.release()
 
 
 def test_end_of_a_block_calls_what_was_held_back_if_nothing_is_under_way_any_more() -> None:
@@ -558,22 +725,34 @@ def test_interrupt_at_any_line_of_the_driver_loses_and_repeats_nothing(
     assert position > 250
 
 
-def test_third_interrupt_at_any_line_of_the_unwinding_calls_nothing_that_is_held_back() -> None:
+@pytest.mark.parametrize('kind', [UntracedThreads, UntracedProcesses])
+@pytest.mark.parametrize('ends', [False, True])
+def test_third_interrupt_at_any_line_of_the_end_loses_and_repeats_nothing(
+    kind: Any, ends: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_cleanup'))
     for position in itertools.count():
-        scene, pressed, before = LeftUnderWay(), list[str](), sys.gettrace()
+        scene, pressed, before = LeftUnderWay(kind), list[str](), sys.gettrace()
 
-        def press(where: str, pressed: list[str] = pressed) -> None:
+        def press(where: str, scene: Any = scene, pressed: list[str] = pressed) -> None:
             pressed.append(where)
+            if ends:
+                scene.executor.complete(0)
             raise KeyboardInterrupt
 
-        scene.trace = press_ctrl_c(position, press, f'{PACKAGE}{os.sep}_cleanup.py')
+        scene.trace = press_ctrl_c(position, press, within)
         try:
-            scene.run()
+            with pytest.raises(KeyboardInterrupt):
+                scene.dojob.checknrun()
         finally:
             sys.settrace(before)
-        scene.let_go()
+        assert scene.dojob.nodestatus == {'below': True, 'root': False}, pressed
+        if not (ends and pressed):
+            assert scene.taken() == ['run below'], pressed
+            scene.executor.complete(0)
         scene.dojob.cleanup()
-        assert scene.taken() == ['clean root', 'clean below'], pressed
+        assert scene.taken()[-3:] == ['run root', 'clean root', 'clean below'], pressed
+        assert not caplog.records, pressed
         if not pressed:
             break
-    assert position > 20
+    assert position > 50

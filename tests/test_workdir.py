@@ -237,8 +237,19 @@ def test_dropped_workdir_is_closed(here: Path) -> None:
 
 def test_release_leaves_a_file_alone_that_took_the_descriptor(here: Path) -> None:
     workdir = Workdir()
+    descriptor = workdir._descriptor
     with open(here / 'mine', 'w') as mine:
-        os.dup2(mine.fileno(), workdir._descriptor)
+        os.dup2(mine.fileno(), descriptor)
         workdir.release()
-        assert os.fstat(workdir._descriptor) == os.fstat(mine.fileno())
-    os.close(workdir._descriptor)
+        assert os.fstat(descriptor) == os.fstat(mine.fileno())
+    os.close(descriptor)
+
+
+def test_go_after_the_last_release_goes_by_the_path(here: Path) -> None:
+    workdir = Workdir()
+    workdir.release()
+    os.chdir('/')
+    other = Workdir()  # gets the same number
+    workdir.go()
+    assert Path.cwd() == here
+    other.release()
