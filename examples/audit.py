@@ -181,14 +181,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     dojob.checknrun(args.only)
     rules = [as_dict(entry) for entry in dojob.report() if issubclass(entry.job, Rule)]
     text = json.dumps({'root': str(args.root), 'rules': rules}, indent=2) + '\n'
-    if args.output is None:
-        print(text, end='')
-    else:
-        try:
+    try:
+        if args.output is None:
+            print(text, end='', flush=True)
+        else:
             args.output.write_text(text)
-        except OSError as error:  # 1 would mean that a rule is broken
-            print(f'No report: {error}', file=sys.stderr)
-            return 2
+    except OSError as error:  # 1 would mean that a rule is broken
+        print(f'No report: {error}', file=sys.stderr)
+        return 2
     verdicts = {rule['verdict'] for rule in rules}
     return 1 if 'broken' in verdicts else 2 if 'unknown' in verdicts else 0
 

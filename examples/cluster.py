@@ -169,11 +169,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     flag('--lines', type=int, default=30_000, help='how long each file is (%(default)s)')
     ways = multiprocessing.get_all_start_methods()
     flag('--start', choices=ways, help='how processes are started, in place of the usual way')
-    flag('--directory', help='where the files are kept; else they are deleted at the end')
+    flag('--directory', type=Path, help='where files are kept; else they are deleted at the end')
     args = parser.parse_args(argv)
     package, module = PACKAGES.get(args.on, ('', 'concurrent'))
     if not find_spec(module):
         parser.error(f"--on {args.on} needs a package: python3 -m pip install '{package}'")
+    if args.workers < 1:
+        parser.error(f'--workers must be at least 1, not {args.workers}')
+    if args.directory:
+        try:
+            args.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f'--directory: {error}')
     return args
 
 
@@ -184,7 +191,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         directory = args.directory or stack.enter_context(tempfile.TemporaryDirectory())
         directory = Path(directory).absolute()
-        directory.mkdir(parents=True, exist_ok=True)
         pool = executor(args, stack)
         dojob = DoJobber()
         # The standard pools and loky tell how many workers they have; Dask does not.

@@ -141,8 +141,9 @@ def plan(folder: Path) -> type[Job]:
     def add(kind: type[Entry], path: Path, source: Path, *needs: type[Job]) -> type[Job]:
         attributes = {'PATH': path, 'SOURCE': source}
         above = [directory(path.parent)] if path.parent.name else []
-        room = Room.clone(f'Room for {path}', KIND=kind, DEPS=above, **attributes)
-        return kind.clone(f'{kind.__name__} {path}', DEPS=(*needs, room), **attributes)
+        name = os.fsencode(path).decode(errors='backslashreplace')  # of a Job: any UTF-8
+        room = Room.clone(f'Room for {name}', KIND=kind, DEPS=above, **attributes)
+        return kind.clone(f'{kind.__name__} {name}', DEPS=(*needs, room), **attributes)
 
     def directory(path: Path) -> type[Job]:
         if path not in made:

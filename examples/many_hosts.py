@@ -188,18 +188,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         release, hosts = read_inventory(args.inventory)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         parser.error(f'{args.inventory}: {error}')
-    if args.only and args.only not in hosts:
-        parser.error(f'there is no host {args.only}, only {", ".join(hosts)}')
-    root = DummyJob.clone('All hosts', DEPS=tuple(for_host(*each) for each in hosts.items()))
+    if args.only not in (None, *hosts):
+        parser.error(f'there is no host {args.only!r}, only {", ".join(hosts)}')
     dojob = DoJobber()
     with ThreadPoolExecutor(args.at_once) if args.at_once > 1 else nullcontext() as pool:
         try:
+            root = DummyJob.clone('All hosts', DEPS=[for_host(*each) for each in hosts.items()])
             dojob.configure(
                 root, no_act=args.no_act, summary=True, default_retry_delay=0.05, executor=pool
             )
-        except ConfigurationError as error:
+        except (ConfigurationError, ValueError) as error:  # of a name that no Job can have
             parser.error(f'{args.inventory}: {error}')
         dojob.set_args(release=release)
         dojob.checknrun(args.only)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,21 @@ def test_file_that_can_not_be_written_is_no_broken_rule(etc: Path) -> None:
     done = run(etc, '--output=etc')
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr.endswith("No report: [Errno 21] Is a directory: 'etc'\n")
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_full_disk_behind_stdout_is_no_broken_rule(etc: Path) -> None:
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run(
+            scripts.command('audit.py', f'--root={etc.parent}'),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=scripts.SECONDS,
+        )
+    assert done.returncode not in (0, 1)
+    assert 'No report: [Errno 28]' in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 @pytest.mark.parametrize('flag', ['--only=Tidiness', '--root=nowhere'])

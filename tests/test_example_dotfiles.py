@@ -81,6 +81,18 @@ def test_first_run_brings_everything_and_second_finds_all_well(place: Path) -> N
     assert sum(len(Path(name).parts) == 1 for name in before) == 5
 
 
+def test_name_that_is_not_utf_8_is_brought_like_others(place: Path) -> None:
+    name = os.fsdecode(b'.caf\xe9')
+    try:
+        (place / 'dotfiles' / 'files' / name).write_text('au lait')
+    except OSError:
+        pytest.skip('such a file can not be made here')
+    done = run(place)
+    assert done.returncode == 0
+    assert r'Copy .caf\xe9' in told(done, 'changed')
+    assert (place / 'home' / name).read_text() == 'au lait'
+
+
 def test_dry_run_says_what_would_change_and_changes_nothing(place: Path) -> None:
     run(place)
     (place / 'home' / '.vimrc').unlink()

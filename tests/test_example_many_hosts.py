@@ -194,6 +194,11 @@ def test_dry_run_changes_nothing(place: Path) -> None:
             '{"release": "app.conf", "hosts": {"All hosts": {"root": "a"}}}',
             "two Jobs are named 'All hosts'",
         ),
+        (
+            r'{"release": "app.conf", "hosts": {"a\u0000b": {"root": "a"}}}',
+            'type name must not contain null characters',
+        ),
+        ('[' * 100_000, ''),
     ],
 )
 def test_inventory_that_is_none_is_refused_with_status_2(
@@ -208,7 +213,8 @@ def test_inventory_that_is_none_is_refused_with_status_2(
 def test_mistakes_of_the_caller_are_told_with_status_2(place: Path) -> None:
     done = run(place, 'hosts.json', '--only=web4')
     assert (done.returncode, done.stdout) == (2, '')
-    assert done.stderr.endswith('error: there is no host web4, only web1, web2, web3\n')
+    assert done.stderr.endswith("error: there is no host 'web4', only web1, web2, web3\n")
+    assert run(place, 'hosts.json', '--only=').returncode == 2
     assert run(place, 'nowhere.json').returncode == 2
 
 

@@ -135,6 +135,14 @@ def test_missing_package_is_named(on: str, package: str, tmp_path: Path) -> None
     assert not (tmp_path / 'kept').exists()
 
 
+@pytest.mark.parametrize('flags', ['--on threads --workers 0', '--directory there/below'])
+def test_mistakes_of_the_caller_are_told_with_status_2(flags: str, tmp_path: Path) -> None:
+    (tmp_path / 'there').touch()
+    done = run(tmp_path, flags)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert f'error: {flags.split()[-2]}' in done.stderr
+
+
 def test_help_tells_of_each_flag_and_the_script_is_executable(tmp_path: Path) -> None:
     done = run(tmp_path, '--help')
     assert done.returncode == 0
