@@ -216,10 +216,9 @@ class SideBySide(Run):
 
     def _came_late(self, future: Future[Any]) -> None:
         """Make the Cleanup due of a try that ended when nobody waited for it any more."""
-        sent = self._under_way.pop(future, None)
-        if sent is None:  # Ctrl-C had this called twice
-            return
-        with suppress(Exception):  # it was given up, or has broken its worker
+        # It may have been given up, or have broken its worker; or Ctrl-C had this called twice.
+        with suppress(Exception):
+            sent = self._under_way.pop(future)
             job = self._way.left(sent, future)
             if job is not None:
                 self._owe(sent.node, job)

@@ -12,7 +12,7 @@ import pytest
 from dojobber import Job, RemoteValue
 from dojobber._parcel import PackedClass, unpacked
 from dojobber._worker import Reply, Request, run_shipped
-from tests.travelling import Cleans, Derived, Finds, Where
+from tests.travelling import Cleans, Derived, Finds, Replaces, Where
 
 
 def reply_to(job: Any, **fields: Any) -> Reply:
@@ -42,6 +42,12 @@ def test_try_that_owes_a_cleanup_has_storage_and_attributes_in_the_reply(tmp_pat
     assert set(stored) == {'pid', 'thread', 'odd'}
     assert set(attributes) == {'directory', 'odd', 'word'}
     assert reply.lost == ["storage['lock']", "self['event']"]
+
+
+def test_storage_that_is_no_dict_any_more_is_lost_alone(tmp_path: Path) -> None:
+    reply = reply_to(Replaces, kwargs={'directory': tmp_path})
+    assert (reply.storage, reply.lost) == ([], ['storage'])
+    assert dict(map(loads, reply.attributes)) == {'directory': tmp_path}
 
 
 def test_class_that_can_not_be_made_fails_the_init() -> None:
