@@ -5,10 +5,6 @@ Owns which tries are under way, and how a run ends while some are. All else is a
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,6 +15,7 @@ from dojobber._cleanup import CleanupStack
 from dojobber._exceptions import message
 from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_plain_dummy
 from dojobber._graph import Graph
+from dojobber._interrupt import undisturbed
 from dojobber._locks import LockingScheduler
 from dojobber._run import Call, Run
 from dojobber._workdir import Workdir
@@ -154,7 +151,7 @@ class SideBySide(Run):
     def _send(self, sent: Sent) -> None:
         self._sending = sent.node
         try:
-            _undisturbed(lambda: self._submit(sent))
+            undisturbed(lambda: self._submit(sent))
         except Exception as error:
             if not isinstance(error, _UNABLE) or isinstance(error, _UNPICKLED):
                 self._sending = None
@@ -258,31 +255,6 @@ def _failure(future: Future[Any]) -> BaseException | None:
         return future.exception()
     except CancelledError as error:
         return error
-
-
-def _undisturbed(call: Callable[[], None]) -> None:
-    """Call something; what Ctrl-C would raise within is raised after it.
-
-    A second Ctrl-C raises at once.
-    """
-    handler, process, pressed = signal.getsignal(signal.SIGINT), os.getpid(), list[Any]()
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        call()
-        return
-
-    def note(*args: Any) -> None:
-        if pressed or os.getpid() != process:  # a worker that was forked meanwhile has this, too
-            handler(*args)
-        else:
-            pressed.append(args)
-
-    try:
-        signal.signal(signal.SIGINT, note)
-        call()
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if pressed:
-            handler(*pressed[0])
 
 
 def _never() -> bool:

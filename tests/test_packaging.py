@@ -36,6 +36,7 @@ _IMPORTS = {
     '_executor': '_attempt _exceptions _graph _parcel _text _workdir _worker errors job',
     '_formats': '_graph _palette _text outcome',
     '_graph': '_text errors job',
+    '_interrupt': '',
     '_line': '_text',
     '_locks': '_scheduler',
     '_news': '_attempt _exceptions _results _text events job outcome',
@@ -47,7 +48,9 @@ _IMPORTS = {
     '_results': '_attempt _exceptions _graph outcome',
     '_run': ('_attempt _cleanup _exceptions _graph _news _results _scheduler _workdir events job '),
     '_scheduler': '',
-    '_side_by_side': '_attempt _cleanup _exceptions _executor _graph _locks _run _workdir',
+    '_side_by_side': (
+        '_attempt _cleanup _exceptions _executor _graph _interrupt _locks _run _workdir'
+    ),
     '_summary': '_exceptions _palette _text outcome',
     '_text': '',
     '_workdir': '',

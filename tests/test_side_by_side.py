@@ -8,9 +8,7 @@ import math
 import os
 import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -350,105 +348,29 @@ def test_error_that_means_that_nothing_was_sent_out_holds_back_nothing(error: Ex
     assert SendsThird(error).cleaned == ['beside', 'below']
 
 
-class SendsAndHears:
-    """A run of a Job that is sent out while something happens."""
-
-    def __init__(self, happens: Callable[[], object], error: Exception | None = None) -> None:
-        self.cleaned: list[str] = []
-        cleaned = self.cleaned
-
-        class Hearing(FakeThreads):
-            def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
-                happens()
-                if error is not None:
-                    raise error
-                return super().submit(call, *args, **kwargs)
-
-        def run(self: Any) -> None:
-            pass
-
-        def clean(self: Any) -> None:
-            cleaned.append(type(self).__name__)
-
-        executor, self.dojob = Hearing(0, workers=1), DoJobber()
-        executor._random.random = lambda: 0  # all has begun, and can't be cancelled
-        job = RunonlyJob.clone('sent', Run=run, Cleanup=clean)
-        self.dojob.configure(DummyJob.clone('root', DEPS=(job,)), executor=executor)
-        executor.drive(self.dojob, FakeClock())
-        self.handler = signal.getsignal(signal.SIGINT)
-
-    def run(self) -> None:
-        try:
-            self.dojob.checknrun()
-        finally:
-            assert signal.getsignal(signal.SIGINT) is self.handler
-
-
-def press_once() -> None:
-    signal.raise_signal(signal.SIGINT)
-
-
-def press_twice() -> None:
-    press_once()
-    press_once()
-
-
 def test_ctrl_c_while_a_try_is_sent_out_waits_until_it_was() -> None:
-    scene = SendsAndHears(press_once)
+    cleaned: list[str] = []
+
+    class Hearing(FakeThreads):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return super().submit(call, *args, **kwargs)
+
+    def run(self: Any) -> None:
+        pass
+
+    def clean(self: Any) -> None:
+        cleaned.append(type(self).__name__)
+
+    executor, dojob = Hearing(0, workers=1), DoJobber()
+    executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+    job = RunonlyJob.clone('sent', Run=run, Cleanup=clean)
+    dojob.configure(DummyJob.clone('root', DEPS=(job,)), executor=executor)
+    executor.drive(dojob, FakeClock())
     with pytest.raises(KeyboardInterrupt):
-        scene.run()
-    assert scene.dojob.nodestatus == {'sent': True, 'root': None}
-    assert scene.cleaned == ['sent']
-
-
-def test_second_ctrl_c_while_a_try_is_sent_out_waits_for_nothing() -> None:
-    scene = SendsAndHears(press_twice)
-    with pytest.raises(KeyboardInterrupt):
-        scene.run()
-    assert scene.dojob.nodestatus == {'sent': False, 'root': None}
-    assert scene.cleaned == []
-
-
-def test_ctrl_c_while_a_try_can_not_be_sent_out_is_not_lost() -> None:
-    scene = SendsAndHears(press_once, TypeError('no pickle'))
-    with pytest.raises(KeyboardInterrupt):
-        scene.run()
-    assert scene.dojob.nodestatus == {'sent': False, 'root': None}
-
-
-def test_ctrl_c_in_a_worker_that_was_forked_meanwhile_is_heard_there() -> None:
-    def fork() -> None:
-        process = os.fork()
-        if not process:
-            try:
-                press_once()
-            except KeyboardInterrupt:
-                os._exit(7)
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
-
-    scene = SendsAndHears(fork)
-    scene.run()
-    assert scene.dojob.success()
-
-
-def test_ctrl_c_that_is_ignored_stays_so_while_a_try_is_sent_out() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        scene = SendsAndHears(press_twice)
-        scene.run()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert scene.dojob.success()
-
-
-def test_tries_are_sent_out_in_other_threads_than_the_first() -> None:
-    scene = SendsAndHears(lambda: None)
-    thread = threading.Thread(target=scene.run)
-    thread.start()
-    thread.join()
-    assert scene.dojob.success()
-    assert scene.cleaned == ['sent']
+        dojob.checknrun()
+    assert dojob.nodestatus == {'sent': True, 'root': None}
+    assert cleaned == ['sent']
 
 
 def test_no_two_requests_are_equal() -> None:

@@ -1,0 +1,94 @@
+"""Ctrl-C while something must not be torn apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dojobber._interrupt import undisturbed
+
+done: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def handler_stays() -> Iterator[None]:
+    done.clear()
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def press() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_heard_after_the_call() -> None:
+    def call() -> None:
+        press()
+        done.append('all')
+
+    with pytest.raises(KeyboardInterrupt):
+        undisturbed(call)
+    assert done == ['all']
+
+
+def test_second_ctrl_c_is_heard_at_once() -> None:
+    def call() -> None:
+        press()
+        done.append('first')
+        press()
+        done.append('second')
+
+    with pytest.raises(KeyboardInterrupt):
+        undisturbed(call)
+    assert done == ['first']
+
+
+def test_ctrl_c_is_heard_after_a_call_that_raises() -> None:
+    def call() -> None:
+        press()
+        raise TypeError
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        undisturbed(call)
+    assert isinstance(caught.value.__context__, TypeError)
+
+
+def test_what_a_call_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        undisturbed(lambda: print(1 // 0))
+
+
+def test_process_that_is_forked_meanwhile_hears_at_once() -> None:
+    def call() -> None:
+        process = os.fork()
+        if not process:
+            try:
+                press()
+            except KeyboardInterrupt:
+                os._exit(7)
+            os._exit(0)
+        done.append(f'status {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}')
+
+    undisturbed(call)
+    assert done == ['status 7']
+
+
+def test_ctrl_c_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        undisturbed(press)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_call_in_another_thread_is_called() -> None:
+    thread = threading.Thread(target=undisturbed, args=(lambda: done.append('all'),))
+    thread.start()
+    thread.join()
+    assert done == ['all']
