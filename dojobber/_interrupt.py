@@ -1,37 +1,40 @@
 """Puts off what Ctrl-C raises, where it would leave unknown what was done.
 
-Owns the handler of SIGINT, for no longer than that.
+Owns the handlers of SIGINT and SIGTERM, for no longer than that.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
 def undisturbed(call: Callable[[], None]) -> None:
-    """Call something; what Ctrl-C would raise within is raised after it.
+    """Call something; what a signal would raise within is raised after it.
 
-    A second Ctrl-C raises at once.
+    A second signal raises at once.
     """
-    handler, process, pressed = signal.getsignal(signal.SIGINT), os.getpid(), list[Any]()
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        call()
-        return
+    both = signal.SIGINT, signal.SIGTERM
+    handlers = {each: found for each in both if callable(found := signal.getsignal(each))}
+    process, heard = os.getpid(), list[Any]()
 
-    def note(*args: Any) -> None:
-        if pressed or os.getpid() != process:  # a worker that was forked meanwhile has this, too
-            handler(*args)
+    def note(number: Any, frame: Any) -> None:
+        if heard or os.getpid() != process:  # a worker that was forked meanwhile has this, too
+            handlers[number](number, frame)
         else:
-            pressed.append(args)
+            heard.append((number, frame))
 
     try:
-        signal.signal(signal.SIGINT, note)
+        with suppress(ValueError):  # in other threads and interpreters nothing is raised
+            for each in handlers:
+                signal.signal(each, note)
         call()
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if pressed:
-            handler(*pressed[0])
+        with suppress(ValueError):
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+        for number, frame in heard:
+            handlers[number](number, frame)

@@ -22,7 +22,7 @@ _LOG = logging.getLogger('DoJobber')
 class News:
     """Tell of one run. Jobs are known by their positions in its graph."""
 
-    __slots__ = ('_listeners', '_results', '_allowed', '_ended')
+    __slots__ = ('raises', '_listeners', '_results', '_allowed', '_ended')
 
     def __init__(
         self, listeners: Iterable[events.Listener], results: Results, allowed: Sequence[float]
@@ -34,6 +34,8 @@ class News:
             results: of the run.
             allowed: for each Job how often it may be tried.
         """
+        #: Whether a listener can end the run.
+        self.raises = True
         self._listeners = tuple(listeners)
         self._results = results
         self._allowed = allowed
@@ -120,5 +122,5 @@ class News:
                 _LOG.exception('%s raised, and hears no more of this run', shown(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
-        if interrupts:
+        if interrupts and self.raises:
             raise interrupts[0]

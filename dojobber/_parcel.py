@@ -164,8 +164,10 @@ def _unpacked(parcel: Parcel) -> Any:
         value = value if parcel.data is None else loads(parcel.data)
     if parcel.class_name is None:
         return value
-    # An exception may say that it is made again as something else.
-    if not isinstance(value, BaseException) or is_failure(value) == parcel.ends_run:
+    # An exception may be made again as something else, or with another message.
+    if not isinstance(value, BaseException) or (
+        (class_name(value), message(value)) != (parcel.class_name, parcel.text)
+    ):
         text = parcel.text
         value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
     carry(value, parcel.trace, parcel.file, parcel.line)

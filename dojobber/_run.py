@@ -176,10 +176,14 @@ class Run:
                 _LOG.error('%s can not be made', self._graph.names[node], exc_info=exc_info(error))
         else:
             return [error]
-        self._trying = None  # whatever a listener raises, this try is over
+        self._settled(node)
         if self._call.listens:
             self._news.try_ended(node, record, not_before)
         return []
+
+    def _settled(self, node: int) -> None:
+        """Note that a try of a Job is over, whatever a listener raises from now on."""
+        self._trying = None
 
     def _wait(self, seconds: float) -> None:
         if self._call.listens:

@@ -5,8 +5,10 @@ Owns which tries are under way, and how a run ends while some are. All else is a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -20,8 +22,6 @@ from dojobber._locks import LockingScheduler
 from dojobber._run import Call, Run
 from dojobber._workdir import Workdir
 
-# What submit() raises that does not speak of what it was given.
-_UNABLE = RuntimeError, OSError
 # What is a RuntimeError and yet says no more than that something does not pickle.
 _UNPICKLED = RecursionError, NotImplementedError
 
@@ -79,7 +79,10 @@ class SideBySide(Run):
         Args:
             errors: what ended the run before its time, if anything did.
         """
-        under_way = {sent.node: future.done for future, sent in list(self._under_way.items())}
+        under_way: dict[int, Callable[[], bool]] = {
+            sent.node: partial(self._has_come, future)
+            for future, sent in list(self._under_way.items())
+        }
         if self._sending is not None:
             under_way[self._sending] = _never
         for node in {*under_way, *self._unsettled}:
@@ -104,6 +107,7 @@ class SideBySide(Run):
             else:
                 # Once more: Ctrl-C may have come before the first time, or when it had arrived.
                 future.add_done_callback(self._arrived.put)
+        self._news.raises = not interrupts  # what a listener raises again is no second Ctrl-C
         while self._under_way:
             self._take_one(None)
         return interrupts
@@ -149,21 +153,23 @@ class SideBySide(Run):
         return []
 
     def _send(self, sent: Sent) -> None:
-        self._sending = sent.node
         try:
-            undisturbed(lambda: self._submit(sent))
+            undisturbed(partial(self._submit, sent))
         except Exception as error:
-            if not isinstance(error, _UNABLE) or isinstance(error, _UNPICKLED):
-                self._sending = None
-                self._refuse(sent, error)
-                return
-            if isinstance(error, BrokenExecutor) or 'shutdown' in message(error):
-                self._sending = None  # else it may have taken the call in, and then lacked a thread
-            raise
+            if _speaks_of_pool(error):
+                raise
+            self._refuse(sent, error)
 
     def _submit(self, sent: Sent) -> None:
-        # In one line, so that no Ctrl-C can come between.
-        self._under_way[future := self._way.submit(sent)] = sent
+        self._sending = sent.node
+        try:
+            # In one line, so that nothing can come between.
+            self._under_way[future := self._way.submit(sent)] = sent
+        except Exception as error:
+            is_unknown = _speaks_of_pool(error) and not isinstance(error, BrokenExecutor)
+            if not is_unknown or 'shutdown' in message(error):
+                self._sending = None  # else it may have taken the call in, and then lacked a thread
+            raise
         self._sending = None
         self._unsettled.discard(sent.node)
         # Not wait(), which goes over all futures each time. What a callback raises would be lost,
@@ -215,10 +221,15 @@ class SideBySide(Run):
         """Make the Cleanup due of a try that ended when nobody waited for it any more."""
         # It may have been given up, or have broken its worker; or Ctrl-C had this called twice.
         with suppress(Exception):
-            sent = self._under_way.pop(future)
+            sent = self._under_way[future]
             job = self._way.left(sent, future)
-            if job is not None:
+            if job is not None and not self._stack.owes(sent.number):
                 self._owe(sent.node, job)
+        self._under_way.pop(future, None)
+
+    def _has_come(self, future: Future[Any]) -> bool:
+        """Tell whether a try has ended, and its Cleanup is due if it is owed one."""
+        return future not in self._under_way
 
     def _settle(
         self, node: int, started: float, result: Any, record: Attempt | None
@@ -229,8 +240,11 @@ class SideBySide(Run):
         interrupts = self._take_back(node, result, record)
         if interrupts:
             self.results.interrupted(node, interrupts[0])
-        self._unsettled.discard(node)
+            self._settled(node)
         return interrupts
+
+    def _settled(self, node: int) -> None:
+        self._unsettled.discard(node)
 
     def _refuse(self, sent: Sent, error: BaseException) -> None:
         """Take in that a try could not be sent out: a fault of the script, so not tried again."""
@@ -240,7 +254,6 @@ class SideBySide(Run):
         self._take_back(
             sent.node, None, Attempt(sent.started, (0.0,), 'init', error), for_good=True
         )
-        self._unsettled.discard(sent.node)
 
     def _number(self, node: int) -> int:
         return self._numbers[node]
@@ -255,6 +268,11 @@ def _failure(future: Future[Any]) -> BaseException | None:
         return future.exception()
     except CancelledError as error:
         return error
+
+
+def _speaks_of_pool(error: Exception) -> bool:
+    """Tell whether what submit() raised is about the executor, not about what it was given."""
+    return isinstance(error, (RuntimeError, OSError)) and not isinstance(error, _UNPICKLED)
 
 
 def _never() -> bool:

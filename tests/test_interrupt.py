@@ -36,6 +36,17 @@ def test_ctrl_c_is_heard_after_the_call() -> None:
     assert done == ['all']
 
 
+def test_sigterm_that_works_like_ctrl_c_is_heard_after_the_call() -> None:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            undisturbed(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done == ['None']
+
+
 def test_second_ctrl_c_is_heard_at_once() -> None:
     def call() -> None:
         press()

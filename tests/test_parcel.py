@@ -175,13 +175,29 @@ class Turns(Exception):
         return self.into
 
 
-@pytest.mark.parametrize('into', [(list, ()), (str, ('x',)), (KeyboardInterrupt, ())])
+@pytest.mark.parametrize(
+    'into', [(list, ()), (str, ('x',)), (KeyError, ()), (ValueError, ('text',))]
+)
 def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any) -> None:
     packer = Packer()
     packer.add(Turns(*into))
     [error] = unpacked(packer.parcels)
     assert isinstance(error, RemoteError)
     assert str(error) == 'Turns: text'
+
+
+class HostDown(Exception):
+    """Is made of something else than its message, as many are."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f'{host} is down')
+
+
+def test_exception_that_is_made_again_with_another_message_has_a_stand_in() -> None:
+    packer = Packer()
+    packer.add(HostDown('ant'))
+    [error] = unpacked(packer.parcels)
+    assert (type(error), str(error)) == (RemoteError, 'HostDown: ant is down')
 
 
 def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -302,7 +303,7 @@ def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
 class SendsThird:
     """A run whose third call of submit() raises an error, although it has taken the call in."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, instead: Callable[[], object] = lambda: None) -> None:
         self.cleaned: list[str] = []
         cleaned = self.cleaned
 
@@ -310,6 +311,7 @@ class SendsThird:
             def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
                 future = super().submit(call, *args, **kwargs)
                 if self.submitted == 3:
+                    instead()
                     raise error
                 return future
 
@@ -341,6 +343,16 @@ def test_error_while_a_try_is_sent_out_holds_back_what_it_may_need(error: BaseEx
     scene.executor.complete(0)
     scene.dojob.cleanup()
     assert scene.cleaned == ['beside', 'sent', 'below']
+
+
+@pytest.mark.parametrize('error', [BrokenExecutor(), TypeError()], ids=repr)
+def test_ctrl_c_while_nothing_was_sent_out_holds_back_nothing(error: Exception) -> None:
+    def press_and_raise() -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise error
+
+    scene = SendsThird(KeyboardInterrupt(), press_and_raise)
+    assert scene.cleaned == ['beside', 'below']
 
 
 @pytest.mark.parametrize('error', [RuntimeError('after shutdown'), BrokenExecutor()], ids=repr)
@@ -425,7 +437,8 @@ def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none(
 class LeftUnderWay:
     """A run that two Ctrl-C end while a Job is under way that needs another one."""
 
-    def __init__(self, kind: Any = FakeThreads, **options: Any) -> None:
+    def __init__(self, kind: Any = FakeThreads, ends: bool = False, **options: Any) -> None:
+        self.ends = ends
         self.calls: list[str] = []
         self.places: list[str] = []
         self.executor, self.dojob = kind(0, workers=1), DoJobber()
@@ -433,9 +446,13 @@ class LeftUnderWay:
         self.is_ending = False
         #: Traces what comes after the second Ctrl-C.
         self.trace: Any = sys.gettrace()
+        #: Is done when the second Job has ended, and what it has then.
+        self.then: Callable[[], object] = lambda: None
+        self.thing: Any = None
         note, noted_place = self.calls.append, self.places.append
 
         def run(job: Any) -> None:
+            job.thing = self.thing
             note(f'run {type(job).__name__}')
             noted_place(os.getcwd())
 
@@ -450,6 +467,10 @@ class LeftUnderWay:
     def receive(self, queue: Any, timeout: float | None) -> Any:
         if self.calls:
             sys.settrace(self.trace if self.is_ending else sys.gettrace())
+            if self.ends and self.is_ending:
+                self.executor.complete(0)
+                self.then()
+                return queue.get_nowait()
             self.is_ending = True
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         self.executor.complete(0)
@@ -531,12 +552,48 @@ def test_end_of_a_block_leaves_due_what_is_held_back_still() -> None:
     scene = LeftUnderWay()
     with scene.dojob:
         scene.run()
+    [(future, _)] = scene.executor.pending
+    vars(future)['done'] = lambda: True  # a moment before it is told that it has ended
     with scene.dojob:
         scene.dojob._put_off = True  # as after another run
     assert scene.taken() == []
     scene.let_go()
     scene.dojob.cleanup()
     assert scene.taken() == ['clean root', 'clean below']
+
+
+class Listening:
+    """A run of three Jobs at the same time, with a listener that may end it."""
+
+    def __init__(self, listener: Callable[[Any], object]) -> None:
+        self.cleaned: list[str] = []
+        cleaned = self.cleaned
+
+        def run(self: Any) -> None:
+            pass
+
+        def clean(self: Any) -> None:
+            cleaned.append(type(self).__name__)
+
+        one = RunonlyJob.clone('one', Run=run, Cleanup=clean)
+        root = DummyJob.clone('root', DEPS=(one, one.clone('two'), one.clone('three')))
+        executor, self.dojob = FakeThreads(0, workers=3), DoJobber()
+        executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+        self.dojob.configure(root, executor=executor, listeners=[listener])
+        executor.drive(self.dojob, FakeClock())
+        with pytest.raises(KeyboardInterrupt):
+            self.dojob.checknrun()
+
+
+def test_listener_that_ends_the_run_after_each_try_waits_for_all_that_is_under_way() -> None:
+    def stop(event: Any) -> None:
+        if isinstance(event, events.TryEnded):
+            raise KeyboardInterrupt
+
+    scene = Listening(stop)
+    assert scene.dojob.nodestatus == {'one': True, 'two': True, 'three': True, 'root': None}
+    assert scene.dojob.nodeexceptions == {}
+    assert scene.cleaned == ['three', 'two', 'one']
 
 
 def test_interrupts_in_two_jobs_at_the_same_time_are_told_apart() -> None:
@@ -645,6 +702,59 @@ def test_interrupt_at_any_line_of_the_driver_loses_and_repeats_nothing(
         assert set(runs) <= set(cleaned), where
         os.chdir(tmp_path)
     assert position > 250
+
+
+class Presses:
+    """Press Ctrl-C so many times when it is made again."""
+
+    times = 0
+
+    def __reduce__(self) -> Any:
+        return _made_again, ()
+
+
+def _made_again() -> Presses:
+    if Presses.times:
+        Presses.times -= 1
+        raise KeyboardInterrupt
+    return Presses()
+
+
+def test_interrupts_whenever_a_try_is_unpacked_lose_and_repeat_nothing() -> None:
+    scene = LeftUnderWay(FakeProcesses, ends=True)
+    scene.thing = Presses()
+    scene.then = lambda: setattr(Presses, 'times', 2)
+    with pytest.raises(KeyboardInterrupt):
+        scene.dojob.checknrun()
+    assert Presses.times == 0
+    scene.dojob.cleanup()
+    assert scene.taken() == ['run below', 'run root', 'clean root', 'clean below']
+
+
+@pytest.mark.parametrize('kind', [UntracedThreads, UntracedProcesses])
+def test_second_interrupt_while_a_try_is_taken_in_loses_and_repeats_nothing(
+    kind: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_executor'))
+    for position in itertools.count():
+        scene, pressed, before = LeftUnderWay(kind, ends=True), list[str](), sys.gettrace()
+
+        def press(where: str, pressed: list[str] = pressed) -> None:
+            pressed.append(where)
+            raise KeyboardInterrupt
+
+        scene.trace = press_ctrl_c(position, press, within)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                scene.dojob.checknrun()
+        finally:
+            sys.settrace(before)
+        scene.dojob.cleanup()
+        assert scene.taken() == ['run below', 'run root', 'clean root', 'clean below'], pressed
+        assert not caplog.records, pressed
+        if not pressed:
+            break
+    assert position > 20
 
 
 @pytest.mark.parametrize('kind', [UntracedThreads, UntracedProcesses])
