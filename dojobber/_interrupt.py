@@ -8,33 +8,34 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 
 def undisturbed(call: Callable[[], None]) -> None:
-    """Call something; what a signal would raise within is raised after it.
+    """Call something; what handlers of signals raise within is raised after it.
 
-    A second signal raises at once.
+    What they raise for a second signal is raised at once.
     """
     both = signal.SIGINT, signal.SIGTERM
     handlers = {each: found for each in both if callable(found := signal.getsignal(each))}
-    process, heard = os.getpid(), list[Any]()
+    process, raised = os.getpid(), list[BaseException]()
 
-    def note(number: Any, frame: Any) -> None:
-        if heard or os.getpid() != process:  # a worker that was forked meanwhile has this, too
+    def handle(number: Any, frame: Any) -> None:
+        try:
             handlers[number](number, frame)
-        else:
-            heard.append((number, frame))
+        except BaseException as error:
+            if raised or os.getpid() != process:  # a worker that was forked meanwhile has this, too
+                raise
+            raised.append(error)
 
     try:
-        with suppress(ValueError):  # in other threads and interpreters nothing is raised
-            for each in handlers:
-                signal.signal(each, note)
-        call()
+        with ExitStack() as stack:
+            with suppress(ValueError):  # in other threads and interpreters nothing is raised
+                for each, handler in handlers.items():
+                    signal.signal(each, handle)
+                    stack.callback(signal.signal, each, handler)
+            call()
     finally:
-        with suppress(ValueError):
-            for each, handler in handlers.items():
-                signal.signal(each, handler)
-        for number, frame in heard:
-            handlers[number](number, frame)
+        if raised:
+            raise raised.pop()

@@ -164,14 +164,23 @@ def _unpacked(parcel: Parcel) -> Any:
         value = value if parcel.data is None else loads(parcel.data)
     if parcel.class_name is None:
         return value
-    # An exception may be made again as something else, or with another message.
-    if not isinstance(value, BaseException) or (
-        (class_name(value), message(value)) != (parcel.class_name, parcel.text)
-    ):
+    if not _is_same(value, parcel):
         text = parcel.text
         value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
     carry(value, parcel.trace, parcel.file, parcel.line)
     return value
+
+
+def _is_same(value: object, parcel: Parcel) -> bool:
+    """Tell whether an exception was not made again as something else, or with another message.
+
+    Messages can differ for good reason, such as an address in them; not those that are arguments.
+    """
+    if not isinstance(value, BaseException) or class_name(value) != parcel.class_name:
+        return False
+    args, text = value.args, message(value)
+    is_argument = len(args) == 1 and type(args[0]) is str and args[0] == text
+    return text == parcel.text or not is_argument
 
 
 def pickled(value: object) -> bytes | None:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,35 @@ def test_sigterm_that_works_like_ctrl_c_is_heard_after_the_call() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert done == ['None']
+
+
+def test_handler_that_raises_nothing_is_called_at_once() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: done.append('handled'))
+    try:
+        undisturbed(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done == ['handled', 'None']
+
+
+def test_ctrl_c_while_handlers_are_put_back_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    real = signal.signal
+
+    def pressed(number: Any, handler: Any) -> Any:
+        found = real(number, handler)
+        if handler is signal.default_int_handler:  # it is back
+            signal.raise_signal(number)
+        return found
+
+    monkeypatch.setattr(signal, 'signal', pressed)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            undisturbed(lambda: None)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            assert signal.getsignal(each) is signal.default_int_handler
+    finally:
+        real(signal.SIGTERM, before)
 
 
 def test_second_ctrl_c_is_heard_at_once() -> None:

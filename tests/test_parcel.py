@@ -200,6 +200,18 @@ def test_exception_that_is_made_again_with_another_message_has_a_stand_in() -> N
     assert (type(error), str(error)) == (RemoteError, 'HostDown: ant is down')
 
 
+def test_exception_whose_message_has_an_address_is_made_again() -> None:
+    packer = Packer()
+    packer.add(ValueError(Unnamed()))
+    [error] = unpacked(packer.parcels)
+    assert type(error) is ValueError
+    assert type(error.args[0]) is Unnamed
+
+
+class Unnamed:
+    """Is shown by its address."""
+
+
 def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> None:
     class Stops(KeyboardInterrupt):
         def __reduce__(self) -> Any:
