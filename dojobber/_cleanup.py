@@ -87,7 +87,11 @@ class CleanupStack:
         Args:
             errors: gets what they raise, in order.
         """
-        self._under_way = [each for each in self._under_way if not each[2]()]
+        self._under_way = [
+            (graph, node, has_ended)
+            for graph, node, has_ended in self._under_way
+            if not has_ended()
+        ]
         held_back = _HeldBack()
         for graph, node, _ in self._under_way:
             held_back.below(graph, node)

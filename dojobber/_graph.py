@@ -244,11 +244,7 @@ def _check_hooks(job: type[Job]) -> None:
         # A property's value is known only once there is an object.
         elif not callable(hook) and not hasattr(type(hook), '__get__'):
             raise ConfigurationError(f'{job.__name__}.{name} must be callable, got {shown(hook)}')
-        if is_lazy(hook):
-            raise ConfigurationError(
-                f'{job.__name__}.{name} must do its work when called, got {shown(hook)},'
-                f' an async or generator function'
-            )
+        refuse_lazy(f'{job.__name__}.{name}', hook)
 
 
 def _has_init(job: type[Job]) -> bool:
@@ -260,15 +256,28 @@ def _has_init(job: type[Job]) -> bool:
     )
 
 
-def is_lazy(function: Any) -> bool:
-    """Tell whether a call of something would only make a coroutine or a generator."""
+def refuse_lazy(what: str, given: Any) -> None:
+    """Refuse a callable of which a call would only make a coroutine or a generator.
+
+    Args:
+        what: how the user knows it.
+        given: the callable.
+
+    Raises:
+        ConfigurationError: it is such a one.
+    """
+    function = given
     # The name of the attribute has changed with Python 3.13.
     function = getattr(function, '__partialmethod__', getattr(function, '_partialmethod', function))
     while isinstance(function, (partial, partialmethod)):
         function = function.func
     tests = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
     calls = function, getattr(type(function), '__call__', None)
-    return any(test(each) for test in tests for each in calls)
+    if any(test(each) for test in tests for each in calls):
+        raise ConfigurationError(
+            f'{what} must do its work when called, got {shown(given)},'
+            f' an async or generator function'
+        )
 
 
 def _tries(name: str, value: Any) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dojobber._console import Console, log_tries
 from dojobber._executor import Pool
-from dojobber._graph import is_lazy
+from dojobber._graph import refuse_lazy
 from dojobber._text import shown
 from dojobber.errors import ConfigurationError
 from dojobber.events import Listener
@@ -61,11 +61,7 @@ def as_listeners(listeners: Any) -> tuple[Listener, ...]:
     if isinstance(listeners, Iterable) and not isinstance(listeners, (str, bytes)):
         found = tuple(listeners)
         for each in found:
-            if is_lazy(each):
-                raise ConfigurationError(
-                    f'listeners must do their work when called, got {shown(each)},'
-                    f' an async or generator function'
-                )
+            refuse_lazy('a listener', each)
         if all(callable(each) for each in found):
             return found
     fix = '; write listeners=(f,)' if callable(listeners) else ''

@@ -166,9 +166,8 @@ class SideBySide(Run):
             # In one line, so that nothing can come between.
             self._under_way[future := self._way.submit(sent)] = sent
         except Exception as error:
-            is_unknown = _speaks_of_pool(error) and not isinstance(error, BrokenExecutor)
-            if not is_unknown or 'shutdown' in message(error):
-                self._sending = None  # else it may have taken the call in, and then lacked a thread
+            if not _may_be_taken_in(error):
+                self._sending = None
             raise
         self._sending = None
         self._unsettled.discard(sent.node)
@@ -273,6 +272,12 @@ def _failure(future: Future[Any]) -> BaseException | None:
 def _speaks_of_pool(error: Exception) -> bool:
     """Tell whether what submit() raised is about the executor, not about what it was given."""
     return isinstance(error, (RuntimeError, OSError)) and not isinstance(error, _UNPICKLED)
+
+
+def _may_be_taken_in(error: Exception) -> bool:
+    """Tell whether submit() may have raised for lack of a thread when it had taken the call in."""
+    has_ended = isinstance(error, BrokenExecutor) or 'shutdown' in message(error)
+    return _speaks_of_pool(error) and not has_ended
 
 
 def _never() -> bool:

@@ -783,7 +783,7 @@ class Deaf:
 
 @pytest.mark.parametrize('listener', [later, one_by_one, Deaf(), partial(later)])
 def test_listener_that_executes_nothing_when_called_is_refused(listener: Any) -> None:
-    with pytest.raises(ConfigurationError, match='^listeners must do their work when called, got'):
+    with pytest.raises(ConfigurationError, match='^a listener must do its work when called, got'):
         DoJobber().configure(DummyJob, listeners=[print, listener])
 
 

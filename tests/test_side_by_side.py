@@ -481,6 +481,34 @@ class LeftUnderWay:
             self.dojob.checknrun()
         assert self.taken() == ['run below']
 
+    def press_at(self, position: int, within: tuple[str, ...], ends: bool = False) -> list[str]:
+        """Press once more so many lines after the second Ctrl-C, if there are as many.
+
+        Args:
+            position: the number of lines.
+            within: the files whose lines count.
+            ends: whether the Job that is under way ends then.
+
+        Returns:
+            Where that was.
+        """
+        pressed: list[str] = []
+
+        def press(where: str) -> None:
+            pressed.append(where)
+            if ends:
+                self.executor.complete(0)
+            raise KeyboardInterrupt
+
+        before = sys.gettrace()
+        self.trace = press_ctrl_c(position, press, within)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                self.dojob.checknrun()
+        finally:
+            sys.settrace(before)
+        return pressed
+
     def let_go(self) -> None:
         self.executor.complete(0)
         assert self.taken() == ['run root']
@@ -737,18 +765,8 @@ def test_second_interrupt_while_a_try_is_taken_in_loses_and_repeats_nothing(
 ) -> None:
     within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_executor'))
     for position in itertools.count():
-        scene, pressed, before = LeftUnderWay(kind, ends=True), list[str](), sys.gettrace()
-
-        def press(where: str, pressed: list[str] = pressed) -> None:
-            pressed.append(where)
-            raise KeyboardInterrupt
-
-        scene.trace = press_ctrl_c(position, press, within)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                scene.dojob.checknrun()
-        finally:
-            sys.settrace(before)
+        scene = LeftUnderWay(kind, ends=True)
+        pressed = scene.press_at(position, within)
         scene.dojob.cleanup()
         assert scene.taken() == ['run below', 'run root', 'clean root', 'clean below'], pressed
         assert not caplog.records, pressed
@@ -764,20 +782,8 @@ def test_third_interrupt_at_any_line_of_the_end_loses_and_repeats_nothing(
 ) -> None:
     within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_cleanup'))
     for position in itertools.count():
-        scene, pressed, before = LeftUnderWay(kind), list[str](), sys.gettrace()
-
-        def press(where: str, scene: Any = scene, pressed: list[str] = pressed) -> None:
-            pressed.append(where)
-            if ends:
-                scene.executor.complete(0)
-            raise KeyboardInterrupt
-
-        scene.trace = press_ctrl_c(position, press, within)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                scene.dojob.checknrun()
-        finally:
-            sys.settrace(before)
+        scene = LeftUnderWay(kind)
+        pressed = scene.press_at(position, within, ends)
         assert scene.dojob.nodestatus == {'below': True, 'root': False}, pressed
         if not (ends and pressed):
             assert scene.taken() == ['run below'], pressed
