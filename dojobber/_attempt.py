@@ -10,7 +10,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dojobber._exceptions import Failure, is_failure, without_own_frame
+from dojobber._failures import Failure, is_failure, strip_own_frame
 from dojobber._workdir import Directory
 from dojobber.job import Job
 
@@ -26,7 +26,7 @@ PROGRESS = (
 )
 
 
-class Ended(NamedTuple):
+class PhaseResult(NamedTuple):
     """How a phase ended."""
 
     #: What the hook returned; None if it raised.
@@ -57,10 +57,10 @@ class Context:
     #: Hears that the Cleanup of a try is due, just before its Run is called.
     owe: Callable[[Any, Job], None]
     #: Hears that a phase of a try begins (None) and how it ended. None: nobody listens.
-    tell: Callable[[Any, str, Ended | None], None] | None
+    tell: Callable[[Any, str, PhaseResult | None], None] | None
 
 
-class Attempt(NamedTuple):
+class TryRecord(NamedTuple):
     """How a try went."""
 
     #: The instant at which it began.
@@ -83,7 +83,7 @@ class Attempt(NamedTuple):
 
 def attempt(
     token: Any, job_class: type[Job], started: float, context: Context
-) -> tuple[Any, Attempt | None]:
+) -> tuple[Any, TryRecord | None]:
     """Try a Job once. What its hooks raise comes back in the record.
 
     Args:
@@ -112,7 +112,7 @@ def attempt(
         if has_init or tell is not None:
             began = context.clock()
         if tell is not None:
-            tell(token, 'init', Ended(None, None, began - started))
+            tell(token, 'init', PhaseResult(None, None, began - started))
         phase = 'check'
         if tell is not None:
             tell(token, 'check', None)
@@ -121,28 +121,28 @@ def attempt(
         if tell is None:
             return result, None
     except BaseException as caught:
-        result, error = None, without_own_frame(caught)
+        result, error = None, strip_own_frame(caught)
     ended = context.clock()
     if tell is not None:
-        tell(token, phase, Ended(result, error, ended - began))
+        tell(token, phase, PhaseResult(result, error, ended - began))
     try:
         if phase == 'init':
-            return None, Attempt(started, (ended - started,), phase, error)
+            return None, TryRecord(started, (ended - started,), phase, error)
         seconds = began - started, ended - began
         if error is None:
-            return result, Attempt(started, seconds, phase)
+            return result, TryRecord(started, seconds, phase)
         if not context.no_act and is_failure(error):
-            return _act(token, job, started, seconds, error, ended, context)
-        would_run = context.no_act and has(job, 'Run')
+            return _run_and_recheck(token, job, started, seconds, error, ended, context)
+        would_run = context.no_act and has_hook(job, 'Run')
         check = Failure.of(error)
-        return None, Attempt(started, seconds, phase, error, check, would_run=would_run)
+        return None, TryRecord(started, seconds, phase, error, check, would_run=would_run)
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
 
 
-def passed_unheard(started: float, ended: float) -> Attempt:
+def passed_unheard(started: float, ended: float) -> TryRecord:
     """Return the record of a try that passed at once while nobody listened: all was its check."""
-    return Attempt(started, (0.0, ended - started), 'check')
+    return TryRecord(started, (0.0, ended - started), 'check')
 
 
 def _start_afresh(job: Any) -> None:
@@ -152,7 +152,7 @@ def _start_afresh(job: Any) -> None:
         own.pop(name, None)
 
 
-def _act(
+def _run_and_recheck(
     token: Any,
     job: Any,
     started: float,
@@ -160,7 +160,7 @@ def _act(
     check_error: BaseException,
     checked: float,
     context: Context,
-) -> tuple[Any, Attempt]:
+) -> tuple[Any, TryRecord]:
     """Run and recheck a Job whose Check failed."""
     tell, workdir, clock = context.tell, context.workdir, context.clock
     # Past a __setattr__ that may refuse them; {} for an object that has no __dict__.
@@ -173,13 +173,13 @@ def _act(
         workdir.go()
         run = job.Run
         if run is not None:
-            due, called = _owe(token, job, context), True
+            due, called = _register_cleanup(token, job, context), True
         result, run_error = run(*context.args, **context.kwargs), None
     except BaseException as caught:
-        result, run_error = None, without_own_frame(caught)
+        result, run_error = None, strip_own_frame(caught)
     ran = clock()
     if tell is not None:
-        tell(token, 'run', Ended(result, run_error, ran - checked))
+        tell(token, 'run', PhaseResult(result, run_error, ran - checked))
     own['_run_results'], own['_run_exception'] = result, run_error
     seconds += (ran - checked,)
     phase, error = 'run', run_error
@@ -191,40 +191,40 @@ def _act(
             workdir.go()
             result, error = job.Check(*context.args, **context.kwargs), None
         except BaseException as caught:
-            result, error = None, without_own_frame(caught)
+            result, error = None, strip_own_frame(caught)
         ended = clock()
         if tell is not None:
-            tell(token, 'recheck', Ended(result, error, ended - ran))
+            tell(token, 'recheck', PhaseResult(result, error, ended - ran))
         own['_recheck_results'], own['_recheck_exception'] = result, error
         seconds += (ended - ran,)
     # Run may have set the Cleanup just now.
-    if not (due or called and 'Cleanup' in own and _owe(token, job, context)):
-        forget_exceptions(job)
+    if not (due or called and 'Cleanup' in own and _register_cleanup(token, job, context)):
+        release_exceptions(job)
     check = Failure.of(check_error, keep_frames=check_error is error)
     run_failure = None
     if called and run_error is not None:
         run_failure = Failure.of(run_error, keep_frames=run_error is error)
     try:
-        return result, Attempt(started, seconds, phase, error, check, called, run_failure)
+        return result, TryRecord(started, seconds, phase, error, check, called, run_failure)
     finally:
         del error, check_error, run_error  # as above
 
 
-def _owe(token: Any, job: Any, context: Context) -> bool:
+def _register_cleanup(token: Any, job: Any, context: Context) -> bool:
     """Make the Cleanup of a try due, if its Job has one."""
-    due = has(job, 'Cleanup')
+    due = has_hook(job, 'Cleanup')
     if due:
         context.owe(token, job)
     return due
 
 
-def forget_exceptions(job: Job) -> None:
+def release_exceptions(job: Job) -> None:
     """Cut the ring from an object over its exceptions and their frames back to the object."""
     own = getattr(job, '__dict__', {})
     own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None
 
 
-def has(job: Job, hook: str) -> bool:
+def has_hook(job: Job, hook: str) -> bool:
     """Tell whether a Job has a hook, without calling what code of its own may compute it."""
     own = getattr(job, '__dict__', {})
     return (own[hook] if hook in own else getattr(type(job), hook, None)) is not None

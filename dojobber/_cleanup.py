@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 
-from dojobber._attempt import Ended, forget_exceptions
-from dojobber._exceptions import insist, without_own_frame
+from dojobber._attempt import PhaseResult, release_exceptions
+from dojobber._failures import run_all, strip_own_frame
 from dojobber._graph import Graph
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Debt:
+class PendingCleanup:
     """A try that is owed a Cleanup."""
 
     #: Of the try, among those of all runs.
@@ -35,7 +35,7 @@ class Debt:
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
     #: Hears that the Cleanup begins (None) and how it ended.
-    tell: Callable[[Ended | None], None]
+    tell: Callable[[PhaseResult | None], None]
 
 
 class CleanupStack:
@@ -47,7 +47,7 @@ class CleanupStack:
         """Make an empty stack."""
         #: Numbers the tries of all runs: Cleanups are called from the highest number down.
         self.numbers: Iterator[int] = count(1)
-        self._due: list[Debt] = []
+        self._due: list[PendingCleanup] = []
         #: Jobs that a run left under way, with what tells whether their tries have ended.
         self._under_way: list[tuple[Graph, int, Callable[[], bool]]] = []
         #: Whether threads that nobody waits for any more may make Cleanups due.
@@ -58,7 +58,7 @@ class CleanupStack:
         """The directory of the Cleanup at the top; None if none is due."""
         return self._due[-1].workdir if self._due else None
 
-    def push(self, debt: Debt) -> None:
+    def push(self, debt: PendingCleanup) -> None:
         """Make a Cleanup due."""
         debt.workdir.share()
         if self._has_stragglers:
@@ -97,7 +97,7 @@ class CleanupStack:
             held_back.below(graph, node)
         unwinding = _Unwinding(self._due, held_back)
         self._due.sort(key=attrgetter('number'))
-        insist(errors, unwinding.go_on, unwinding.put_back)
+        run_all(errors, unwinding.go_on, unwinding.put_back)
 
     def unwind_all(self, errors: list[BaseException]) -> None:
         """Do as `unwind`, but hold back nothing for what a run left under way."""
@@ -110,9 +110,9 @@ class _Unwinding:
 
     __slots__ = ('_due', '_kept', '_held_back')
 
-    def __init__(self, due: list[Debt], held_back: _HeldBack) -> None:
+    def __init__(self, due: list[PendingCleanup], held_back: _HeldBack) -> None:
         self._due = due
-        self._kept: list[Debt] = []
+        self._kept: list[PendingCleanup] = []
         self._held_back = held_back
 
     def go_on(self, errors: list[BaseException]) -> None:
@@ -130,7 +130,7 @@ class _Unwinding:
         try:
             debt.tell(None)
         except BaseException as caught:  # Ctrl-C in a listener costs no Cleanup
-            errors.append(without_own_frame(caught))
+            errors.append(strip_own_frame(caught))
         try:
             began = debt.clock()
             debt.workdir.go()
@@ -140,17 +140,17 @@ class _Unwinding:
             # In one line: what is popped has been called to its end, whatever comes after that.
             result, _ = hook(), self._due.pop()
         except BaseException as caught:
-            error = without_own_frame(caught)
+            error = strip_own_frame(caught)
             errors.append(error)
         if self._due and self._due[-1] is debt:
             self._held_back.below(debt.graph, debt.node)
             _move_last(self._due, self._kept)
         else:
             error = None  # Ctrl-C that came after its end is no failure of it
-            forget_exceptions(debt.job)
+            release_exceptions(debt.job)
             debt.workdir.release()
         try:
-            debt.tell(Ended(result, error, debt.clock() - began))
+            debt.tell(PhaseResult(result, error, debt.clock() - began))
         finally:
             del error  # its traceback leads back to this frame
 
@@ -159,7 +159,7 @@ class _Unwinding:
             _move_last(self._kept, self._due)
 
 
-def _move_last(source: list[Debt], target: list[Debt]) -> None:
+def _move_last(source: list[PendingCleanup], target: list[PendingCleanup]) -> None:
     """Move a debt so that Ctrl-C leaves it in both lists at worst; the next call sees that."""
     if not target or target[-1] is not source[-1]:
         target.append(source[-1])
@@ -179,7 +179,7 @@ class _HeldBack:
         self._jobs: set[type[Job]] = set()
         self._seen: dict[Graph, set[int]] = {}
 
-    def __contains__(self, debt: Debt) -> bool:
+    def __contains__(self, debt: PendingCleanup) -> bool:
         return debt.graph.jobs[debt.node] in self._jobs
 
     def below(self, graph: Graph, node: int) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 
-def undisturbed(call: Callable[[], None]) -> None:
+def defer_signals(call: Callable[[], None]) -> None:
     """Call something; what handlers of signals raise within is raised after it.
 
     What they raise for a second signal is raised at once.

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dojobber._console import Console, log_tries
-from dojobber._executor import Pool
-from dojobber._graph import refuse_lazy
-from dojobber._text import shown
+from dojobber._attributes import reject_async_or_generator
+from dojobber._executors.pool import Pool
+from dojobber._failures import safe_repr
+from dojobber._output.console import Console, log_tries
 from dojobber.errors import ConfigurationError
 from dojobber.events import Listener
 
@@ -61,9 +61,9 @@ def as_listeners(listeners: Any) -> tuple[Listener, ...]:
     if isinstance(listeners, Iterable) and not isinstance(listeners, (str, bytes)):
         found = tuple(listeners)
         for each in found:
-            refuse_lazy('a listener', each)
+            reject_async_or_generator('a listener', each)
         if all(callable(each) for each in found):
             return found
     fix = '; write listeners=(f,)' if callable(listeners) else ''
     rule = 'listeners must be an iterable of callables'
-    raise ConfigurationError(f'{rule}, got {shown(listeners)}{fix}')
+    raise ConfigurationError(f'{rule}, got {safe_repr(listeners)}{fix}')

@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from dojobber._attempt import Attempt
-from dojobber._exceptions import Failure, let_go_of_frames
+from dojobber._attempt import TryRecord
+from dojobber._failures import Failure, release_frames
 from dojobber._graph import Graph
 from dojobber.outcome import Outcome
 
@@ -151,7 +151,7 @@ class Tries:
         #: Why a Job failed that succeeded later.
         self.failures: dict[int, Failure] = {}
         #: How the last try of a Job went.
-        self.last: dict[int, Attempt] = {}
+        self.last: dict[int, TryRecord] = {}
         self.earlier: dict[int, Earlier] = {}
         #: The Jobs that were under way when the run was ended.
         self.interrupted: set[int] = set()
@@ -193,7 +193,7 @@ class Tries:
             return None
         return dict(zip(_PHASES, last.seconds if earlier is None else _total(earlier, last)))
 
-    def add(self, node: int, record: Attempt) -> None:
+    def add(self, node: int, record: TryRecord) -> None:
         """Take in how a try went."""
         if node in self.last:
             self.earlier[node] = self._folded(node)
@@ -202,14 +202,14 @@ class Tries:
     def _folded(self, node: int) -> Earlier:
         last, earlier = self.last[node], self.earlier.get(node)
         if last.run is not None:
-            let_go_of_frames(last.run.exception)  # it no longer decides
+            release_frames(last.run.exception)  # it no longer decides
         if earlier is None:
             return Earlier(last.started, last.seconds, last.ran, last.run)
         ran, run = earlier.ran or last.ran, last.run or earlier.run
         return Earlier(earlier.started, _total(earlier, last), ran, run)
 
 
-def _total(earlier: Earlier, last: Attempt) -> tuple[float, ...]:
+def _total(earlier: Earlier, last: TryRecord) -> tuple[float, ...]:
     both = zip_longest(earlier.seconds, last.seconds, fillvalue=0.0)
     return tuple([one + other for one, other in both])
 

@@ -13,11 +13,11 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from dojobber._attempt import Attempt, Context, Ended, attempt, passed_unheard
-from dojobber._cleanup import CleanupStack, Debt
-from dojobber._exceptions import Failure, exc_info, is_failure
+from dojobber._attempt import Context, PhaseResult, TryRecord, attempt, passed_unheard
+from dojobber._cleanup import CleanupStack, PendingCleanup
+from dojobber._failures import Failure, exc_info, is_failure
 from dojobber._graph import Graph
-from dojobber._news import News
+from dojobber._notify import Notifier
 from dojobber._results import Results
 from dojobber._scheduler import Scheduler
 from dojobber._workdir import Workdir
@@ -82,7 +82,7 @@ class Run:
         self._workdir = workdir
         self._allowed = [1] * len(graph.jobs) if call.no_act else graph.tries
         self._scheduler = Scheduler(graph.dependencies, self._allowed, graph.delays)
-        self._news = News(call.listeners, self.results, self._allowed)
+        self._news = Notifier(call.listeners, self.results, self._allowed)
         self._context = Context(
             args=call.args,
             kwargs=call.kwargs,
@@ -91,7 +91,7 @@ class Run:
             no_act=call.no_act,
             workdir=workdir,
             clock=call.clock,
-            owe=self._owe,
+            owe=self._register_cleanup,
             tell=self._news.phase if call.listens else None,
         )
         #: The Job that is being tried here; None between tries.
@@ -161,7 +161,7 @@ class Run:
                 return []
 
     def _take_back(
-        self, node: int, result: Any, record: Attempt, for_good: bool = False
+        self, node: int, result: Any, record: TryRecord, for_good: bool = False
     ) -> list[BaseException]:
         """Take in how a try went; return what must end the run."""
         results, error, not_before = self.results, record.exception, None
@@ -190,12 +190,12 @@ class Run:
             self._news.waiting(seconds, self._scheduler.due_next())
         self._call.sleep(min(seconds, LONGEST_WAIT))
 
-    def _owe(self, node: int, job: Job) -> None:
+    def _register_cleanup(self, node: int, job: Job) -> None:
         """Make the Cleanup of a try due."""
         tell = partial(self._tell_cleanup, node, self.results.tries.number(node))
         number = self._number(node)
         self._stack.push(
-            Debt(number, node, job, self._graph, self._workdir, self._call.clock, tell)
+            PendingCleanup(number, node, job, self._graph, self._workdir, self._call.clock, tell)
         )
         self.results.cleanups.owed(node)
 
@@ -203,7 +203,7 @@ class Run:
         """Return a number for the try of a Job under way, higher than those of all before it."""
         return next(self._stack.numbers)
 
-    def _tell_cleanup(self, node: int, number: int, ended: Ended | None) -> None:
+    def _tell_cleanup(self, node: int, number: int, ended: PhaseResult | None) -> None:
         if ended is not None:
             failure = None if ended.exception is None else Failure.of(ended.exception)
             self.results.cleanups.ended(node, ended.seconds, failure)

@@ -16,18 +16,18 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
-from dojobber import _formats, _picture
 from dojobber._cleanup import CleanupStack
-from dojobber._console import print_summary, show_log
-from dojobber._exceptions import insist, is_failure
-from dojobber._executor import make_pool
+from dojobber._executors.pool import make_pool
+from dojobber._executors.run import SideBySide
+from dojobber._failures import is_failure, run_all, safe_repr
 from dojobber._graph import Graph, walk
 from dojobber._options import Options, as_listeners
-from dojobber._progress import Progress
+from dojobber._output import graph_formats, graphviz
+from dojobber._output.console import print_summary, show_log
+from dojobber._output.progress import Progress
+from dojobber._output.text import wants_colours
 from dojobber._results import Results
 from dojobber._run import LONGEST_WAIT, Call, Run
-from dojobber._side_by_side import SideBySide
-from dojobber._text import shown, wants_colours
 from dojobber._workdir import Workdir
 from dojobber.events import Event, Listener, RunEnded
 from dojobber.job import DummyJob, Job, RunonlyJob
@@ -182,7 +182,7 @@ class DoJobber:
         steps.append(run.end)
         if progress is not None:
             steps.append(progress.close)
-        insist(errors, *steps)
+        run_all(errors, *steps)
 
     def _unwind(self, errors: list[BaseException]) -> None:
         # Asked at the end of a run: another thread may have left the block meanwhile.
@@ -222,7 +222,7 @@ class DoJobber:
             BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
-        self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind_all))
+        self._work('cleanup', lambda _, errors: run_all(errors, self._stack.unwind_all))
 
     def _work(self, method: str, work: Callable[[Workdir, list[BaseException]], None]) -> None:
         """Refuse a second call meanwhile, come back to the caller's directory, raise an error.
@@ -252,7 +252,7 @@ class DoJobber:
 
     def _leave(self, token: object, place: list[Workdir], errors: list[BaseException]) -> None:
         if place:
-            insist(errors, lambda _: place[0].go())
+            run_all(errors, lambda _: place[0].go())
             place.pop().release()
         if self._busy.get('token') is token:
             self._busy.clear()
@@ -274,7 +274,7 @@ class DoJobber:
             return
         self._put_off = False
         try:
-            self._work('cleanup', lambda _, errors: insist(errors, self._stack.unwind))
+            self._work('cleanup', lambda _, errors: run_all(errors, self._stack.unwind))
         except BaseException as raised:
             if error is None or is_failure(error) and not is_failure(raised):
                 raise
@@ -345,12 +345,12 @@ class DoJobber:
         results = self._results
         outcomes = dict(zip(results.graph.names, results.outcomes()))
         if fmt == 'text':
-            return _formats.text(self._graph, outcomes, wants_colours(sys.stdout))
+            return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout))
         if fmt == 'mermaid':
-            return _formats.mermaid(self._graph, outcomes)
+            return graph_formats.mermaid(self._graph, outcomes)
         if fmt == 'dot':
             return self._dot()
-        raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {shown(fmt)}")
+        raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {safe_repr(fmt)}")
 
     def write_graph(self, filed: IO[Any], fmt: str = 'png') -> None:
         """Draw the graph with Graphviz, coloured by how the Jobs of the last run ended.
@@ -366,7 +366,7 @@ class DoJobber:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
                 written then.
         """
-        picture = _picture.draw(self._dot(), fmt)
+        picture = graphviz.draw(self._dot(), fmt)
         if hasattr(filed, 'buffer'):  # a text file, which may hold text back
             filed.flush()
             filed = filed.buffer
@@ -378,10 +378,10 @@ class DoJobber:
         Raises:
             RuntimeError: Graphviz or ImageMagick is not installed or fails.
         """
-        _picture.show(_picture.draw(self._dot(), 'png'))
+        graphviz.show(graphviz.draw(self._dot(), 'png'))
 
     def _dot(self) -> str:
-        return _formats.dot(self._graph, self._results.colours())
+        return graph_formats.dot(self._graph, self._results.colours())
 
 
 def _running(method: str) -> RuntimeError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from dojobber._exceptions import Failure
+from dojobber._failures import Failure
 from dojobber.job import Job
 
 __all__ = ['JobReport', 'Outcome']

@@ -14,11 +14,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from dojobber._exceptions import Failure, class_name, message, notes, trace
+from dojobber._failures import Failure, class_name, notes, safe_repr, safe_str, trace
 from dojobber._graph import Graph
+from dojobber._output.summary import summary
 from dojobber._results import BLOCKING, Results
-from dojobber._summary import summary
-from dojobber._text import shown
 from dojobber.outcome import JobReport, Outcome
 
 __all__ = ['Report']
@@ -216,7 +215,7 @@ def _failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:
     error, file, line = failure
     return {
         'type': class_name(error),
-        'message': message(error),
+        'message': safe_str(error),
         'notes': notes(error),
         'file': file,
         'line': line,
@@ -229,8 +228,8 @@ def _plain(value: Any) -> Any:
     try:
         plain = json.loads(json.dumps(value, allow_nan=False))
     except (Exception, SystemExit):
-        return shown(value)
-    return plain if _is_shallow(plain, _DEEPEST) else shown(value)
+        return safe_repr(value)
+    return plain if _is_shallow(plain, _DEEPEST) else safe_repr(value)
 
 
 def _is_shallow(plain: Any, levels: int) -> bool:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-pytest.register_assert_rewrite('tests.promises')
+pytest.register_assert_rewrite('tests._executors.promises')
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import fields
 from typing import NamedTuple
 
 from tests.plans import (
@@ -300,3 +301,16 @@ class _Model:
     def line_above_trace(self) -> None:
         if self.plan.output == 'debug':
             self.lines.append(ABOVE_TRACE)
+
+
+def explain(seed: int, plan: Plan, predicted: list[Outcome], performed: list[Outcome]) -> str:
+    """Show the plan, so that it can be pasted, and what differs."""
+    shown = repr(plan).replace(' JobPlan(', '\n    JobPlan(').replace(' Run(', '\n    Run(')
+    lines = [f'seed {seed}: {shown}']
+    for call, (wanted, got) in enumerate(zip(predicted, performed)):
+        for field in fields(Outcome):
+            values = getattr(wanted, field.name), getattr(got, field.name)
+            if field.compare and values[0] != values[1]:
+                lines.append(f'call {call}, {field.name}')
+                lines += [f'    model:   {values[0]}', f'    library: {values[1]}']
+    return '\n'.join(lines)

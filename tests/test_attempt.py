@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt import Context, Ended, attempt
+from dojobber._attempt import Context, PhaseResult, attempt
 from dojobber._workdir import Workdir
 from tests.fakes import FakeClock
 
@@ -46,7 +46,7 @@ class Trial:
         self.told.append((node, 'owe'))
         self.owed.append(job)
 
-    def tell(self, node: int, phase: str, ended: Ended | None) -> None:
+    def tell(self, node: int, phase: str, ended: PhaseResult | None) -> None:
         self.told.append(
             (node, phase, ended and (ended.result, repr(ended.exception), ended.seconds))
         )
@@ -75,7 +75,7 @@ class Slow(Job):
 
 def test_interrupt_of_who_hears_of_the_check_ends_the_check() -> None:
     class Pressing(Trial):
-        def tell(self, node: int, phase: str, ended: Ended | None) -> None:
+        def tell(self, node: int, phase: str, ended: PhaseResult | None) -> None:
             super().tell(node, phase, ended)
             if (phase, ended) == ('check', None):
                 raise KeyboardInterrupt

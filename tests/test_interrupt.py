@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dojobber._interrupt import undisturbed
+from dojobber._interrupt import defer_signals
 
 done: list[str] = []
 
@@ -33,7 +33,7 @@ def test_ctrl_c_is_heard_after_the_call() -> None:
         done.append('all')
 
     with pytest.raises(KeyboardInterrupt):
-        undisturbed(call)
+        defer_signals(call)
     assert done == ['all']
 
 
@@ -41,7 +41,7 @@ def test_sigterm_that_works_like_ctrl_c_is_heard_after_the_call() -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            undisturbed(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
+            defer_signals(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
         assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -51,7 +51,7 @@ def test_sigterm_that_works_like_ctrl_c_is_heard_after_the_call() -> None:
 def test_handler_that_raises_nothing_is_called_at_once() -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: done.append('handled'))
     try:
-        undisturbed(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
+        defer_signals(lambda: done.append(f'{signal.raise_signal(signal.SIGTERM)}'))
     finally:
         signal.signal(signal.SIGTERM, before)
     assert done == ['handled', 'None']
@@ -70,7 +70,7 @@ def test_ctrl_c_while_handlers_are_put_back_leaves_none(monkeypatch: pytest.Monk
     monkeypatch.setattr(signal, 'signal', pressed)
     try:
         with pytest.raises(KeyboardInterrupt):
-            undisturbed(lambda: None)
+            defer_signals(lambda: None)
         for each in (signal.SIGINT, signal.SIGTERM):
             assert signal.getsignal(each) is signal.default_int_handler
     finally:
@@ -85,7 +85,7 @@ def test_second_ctrl_c_is_heard_at_once() -> None:
         done.append('second')
 
     with pytest.raises(KeyboardInterrupt):
-        undisturbed(call)
+        defer_signals(call)
     assert done == ['first']
 
 
@@ -95,13 +95,13 @@ def test_ctrl_c_is_heard_after_a_call_that_raises() -> None:
         raise TypeError
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        undisturbed(call)
+        defer_signals(call)
     assert isinstance(caught.value.__context__, TypeError)
 
 
 def test_what_a_call_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        undisturbed(lambda: print(1 // 0))
+        defer_signals(lambda: print(1 // 0))
 
 
 def test_process_that_is_forked_meanwhile_hears_at_once() -> None:
@@ -115,21 +115,21 @@ def test_process_that_is_forked_meanwhile_hears_at_once() -> None:
             os._exit(0)
         done.append(f'status {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}')
 
-    undisturbed(call)
+    defer_signals(call)
     assert done == ['status 7']
 
 
 def test_ctrl_c_that_is_ignored_stays_so() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        undisturbed(press)
+        defer_signals(press)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def test_call_in_another_thread_is_called() -> None:
-    thread = threading.Thread(target=undisturbed, args=(lambda: done.append('all'),))
+    thread = threading.Thread(target=defer_signals, args=(lambda: done.append('all'),))
     thread.start()
     thread.join()
     assert done == ['all']

@@ -6,31 +6,18 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from inspect import getmembers, getsource, isclass
 
 import pytest
 
 from tests import model, plans
-from tests.model import predict
+from tests.model import explain, predict
 from tests.plans import JobPlan, Options, Outcome, Phase, Plan, Run, Try, random_plan
 from tests.stage import Stage
 
 SEEDS = 4000
 CHUNK = 250
-
-
-def explain(seed: int, plan: Plan, predicted: list[Outcome], performed: list[Outcome]) -> str:
-    """Show the plan, so that it can be pasted, and what differs."""
-    shown = repr(plan).replace(' JobPlan(', '\n    JobPlan(').replace(' Run(', '\n    Run(')
-    lines = [f'seed {seed}: {shown}']
-    for call, (wanted, got) in enumerate(zip(predicted, performed)):
-        for field in fields(Outcome):
-            values = getattr(wanted, field.name), getattr(got, field.name)
-            if field.compare and values[0] != values[1]:
-                lines.append(f'call {call}, {field.name}')
-                lines += [f'    model:   {values[0]}', f'    library: {values[1]}']
-    return '\n'.join(lines)
 
 
 @pytest.mark.parametrize('first', range(0, SEEDS, CHUNK))

@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dojobber import DummyJob
-from dojobber._formats import mermaid
 from dojobber._graph import Graph, walk
-from dojobber._text import visible
+from dojobber._output.graph_formats import mermaid
+from dojobber._output.text import escape
 from dojobber.outcome import Outcome
 
 NAMES = [
@@ -64,7 +64,7 @@ def wanted(graph: Graph, outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str,
     for node, name in enumerate(graph.names):
         outcome = outcomes.get(name)
         words = '' if outcome is None else f': {outcome}'.replace('_', ' ')
-        yield f'n{node}', visible(name) + words, '' if outcome is None else str(outcome)
+        yield f'n{node}', escape(name) + words, '' if outcome is None else str(outcome)
 
 
 def seen(label: str) -> str:

@@ -19,13 +19,12 @@ import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber._workdir import Workdir
-from tests.fake_executor import FakeCluster, FakeProcesses, FakeThreads
+from tests._executors.fake_executor import FakeCluster, FakeProcesses, FakeThreads
+from tests.ctrl_c import PACKAGE, press_ctrl_c
 from tests.fakes import FakeClock
-from tests.model import predict
+from tests.model import explain, predict
 from tests.plans import Event, Outcome, Plan, random_plan, random_plan_to_share, without_interrupts
 from tests.stage import Stage
-from tests.test_dojobber import PACKAGE, press_ctrl_c
-from tests.test_model import explain
 
 FAKES: list[Any] = [FakeThreads, FakeProcesses, FakeCluster]
 
@@ -242,7 +241,7 @@ def in_any_order(outcome: Outcome) -> Outcome:
 # Where Ctrl-C is pressed: the rest is no different where there is an executor.
 DRIVER = tuple(
     f'{PACKAGE}{os.sep}{name}.py'
-    for name in ('_side_by_side', '_executor', '_locks', '_run', '_cleanup')
+    for name in ('_executors/run', '_executors/transport', '_executors/locks', '_run', '_cleanup')
 )
 
 
@@ -763,7 +762,9 @@ def test_interrupts_whenever_a_try_is_unpacked_lose_and_repeat_nothing() -> None
 def test_second_interrupt_while_a_try_is_taken_in_loses_and_repeats_nothing(
     kind: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_executor'))
+    within = tuple(
+        f'{PACKAGE}{os.sep}{name}.py' for name in ('_executors/run', '_executors/transport')
+    )
     for position in itertools.count():
         scene = LeftUnderWay(kind, ends=True)
         pressed = scene.press_at(position, within)
@@ -780,7 +781,7 @@ def test_second_interrupt_while_a_try_is_taken_in_loses_and_repeats_nothing(
 def test_third_interrupt_at_any_line_of_the_end_loses_and_repeats_nothing(
     kind: Any, ends: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_side_by_side', '_cleanup'))
+    within = tuple(f'{PACKAGE}{os.sep}{name}.py' for name in ('_executors/run', '_cleanup'))
     for position in itertools.count():
         scene = LeftUnderWay(kind)
         pressed = scene.press_at(position, within, ends)

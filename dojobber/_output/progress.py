@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from dojobber import events
-from dojobber._line import Claim, Line, is_free_terminal
-from dojobber._text import shortened, visible
+from dojobber._output.status_line import Claim, Line, is_free_terminal
+from dojobber._output.text import escape, truncate
 
 # Of the draws that a second may have, so many stay for what matters more than the start of a try,
 # than text in a Run, than the start of a Run or of a wait, which may be long. The last one is for
@@ -144,8 +144,8 @@ class _State:
             return f'{line}waits until {_time_of_day(instant, instant - now > _DAY)}'
         more = len(self._trying) - 1
         since = f' since {_time_of_day(instant)}' + (f' and {more} more' if more else '')
-        label = visible(label).encode(encoding, 'backslashreplace').decode(encoding)
-        return line + shortened(label, max(width - len(line + since), 4)) + since
+        label = escape(label).encode(encoding, 'backslashreplace').decode(encoding)
+        return line + truncate(label, max(width - len(line + since), 4)) + since
 
 
 def _time_of_day(instant: float, is_far: bool = False) -> str:

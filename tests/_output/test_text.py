@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from dojobber._text import (
-    cells,
+from dojobber._failures import safe_repr
+from dojobber._output.text import (
+    colorize,
     columns,
+    display_width,
+    escape,
     listed,
-    painted,
-    shortened,
-    shown,
-    visible,
+    truncate,
     wants_colours,
     wrapped,
 )
@@ -48,19 +48,19 @@ FAMILY = '\U0001f468\u200d\U0001f469'  # two emoji with a joiner between them
 def test_visible_spells_what_would_not_be_seen_or_would_move_the_cursor(
     text: str, expected: str
 ) -> None:
-    assert visible(text) == expected
+    assert escape(text) == expected
 
 
 def test_visible_leaves_no_control_character_and_nothing_that_changes_direction() -> None:
     every = ''.join(map(chr, range(0x11000))) + '\U000e0020'
-    text = visible(every)
+    text = escape(every)
     hidden = {each for each in text if not each.isprintable() and each != '\u200d'}
     assert all(each.isspace() for each in hidden)
     assert len(text.splitlines()) == 1
 
 
 def test_shown_is_the_repr_of_a_value() -> None:
-    assert shown({'a': [1]}) == "{'a': [1]}"
+    assert safe_repr({'a': [1]}) == "{'a': [1]}"
 
 
 @pytest.mark.parametrize('error', [ValueError, SystemExit, RecursionError])
@@ -71,7 +71,7 @@ def test_shown_of_a_value_whose_repr_raises_is_its_class_and_address(
         def __repr__(self) -> str:
             raise error
 
-    assert 'Shy object at 0x' in shown(Shy())
+    assert 'Shy object at 0x' in safe_repr(Shy())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_shown_of_a_value_whose_repr_raises_is_its_class_and_address(
     + [('\U0001f600', 2), (FAMILY, 4), ('a\u20dd', 1)],
 )
 def test_cells_counts_columns_of_a_terminal(text: str, expected: int) -> None:
-    assert cells(text) == expected
+    assert display_width(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_cells_counts_columns_of_a_terminal(text: str, expected: int) -> None:
 def test_shortened_text_ends_with_dots_where_some_is_left_out(
     text: str, width: int, expected: str
 ) -> None:
-    assert shortened(text, width) == expected
+    assert truncate(text, width) == expected
 
 
 def test_wrapped_text_breaks_at_spaces() -> None:
@@ -202,14 +202,14 @@ def test_no_text_is_wider_than_it_may_be() -> None:
     for text, width in random_texts():
         lines = wrapped(text, width, '  ', '    ', 3)
         assert len(lines) <= 3
-        lines += [listed([text] * 50, width), shortened(visible(text), width)]
-        assert max(map(cells, lines)) <= width, text
-        assert all(line == visible(line) for line in lines)
+        lines += [listed([text] * 50, width), truncate(escape(text), width)]
+        assert max(map(display_width, lines)) <= width, text
+        assert all(line == escape(line) for line in lines)
 
 
 def test_painted_text_is_the_text_between_escapes_if_there_are_colours() -> None:
-    assert painted('text', 'red', True) == '\x1b[31mtext\x1b[0m'
-    assert painted('text', 'red', False) == 'text'
+    assert colorize('text', 'red', True) == '\x1b[31mtext\x1b[0m'
+    assert colorize('text', 'red', False) == 'text'
 
 
 def test_columns_of_a_stream_that_is_no_terminal_are_those_of_the_environment(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from dojobber._text import columns, shortened
+from dojobber._output.text import columns, truncate
 
 _ERASE = '\r\x1b[K'
 # How often the line is drawn in any second at most.
@@ -79,7 +79,7 @@ class Line:
         stream = self._writers[0].stream
         width = columns(stream) - 1
         text = self._state.line(claim, width, getattr(stream, 'encoding', None) or 'utf-8')
-        text = shortened(text, width) if width >= len('...') else ''
+        text = truncate(text, width) if width >= len('...') else ''
         is_new = text != self._text
         self._text, self._claim = text, claim
         if is_new:

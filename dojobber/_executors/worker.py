@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
-from dojobber._attempt import PROGRESS, Attempt, Context, Ended, attempt
-from dojobber._parcel import (
-    Packer,
-    Parcel,
+from dojobber._attempt import PROGRESS, Context, PhaseResult, TryRecord, attempt
+from dojobber._executors.pickling import (
+    PickledValue,
+    ValuePickler,
     pack_items,
-    pickled,
+    try_pickle,
     unpack_class,
     unpack_items,
 )
@@ -50,7 +50,7 @@ class Request:
 class Reply:
     """What came of a try. Numbers are places among the parcels."""
 
-    parcels: list[Parcel]
+    parcels: list[PickledValue]
     result: int
     exception: int
     check: int
@@ -75,7 +75,7 @@ class _Try:
     """Note what happens in a try."""
 
     def __init__(self) -> None:
-        self.packer = Packer()
+        self.packer = ValuePickler()
         self.phases: list[tuple[str, tuple[int, int, float] | None]] = []
         self.lost: list[str] = []
         self.job: Job | None = None
@@ -83,13 +83,13 @@ class _Try:
     def owe(self, token: object, job: Job) -> None:
         self.job = job
 
-    def tell(self, token: object, phase: str, ended: Ended | None) -> None:
+    def tell(self, token: object, phase: str, ended: PhaseResult | None) -> None:
         add = self.packer.add
         how = None if ended is None else (add(ended.result), add(ended.exception), ended.seconds)
         self.phases.append((phase, how))
 
 
-def run_shipped(request: Request) -> bytes:
+def run_request(request: Request) -> bytes:
     """Make a try and return the pickled `Reply`; whatever happens, it is in there."""
     noted = _Try()
     shared, gone = unpack_items(request.global_storage)
@@ -110,7 +110,7 @@ def run_shipped(request: Request) -> bytes:
         )
         result, record = attempt(None, job_class, started, context)
     except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
-        result, record = None, Attempt(started, (), 'init', caught)
+        result, record = None, TryRecord(started, (), 'init', caught)
     assert record is not None  # for there is one who listens
     if gone:
         noted.lost.append(f'{gone} values of global_storage')
@@ -123,7 +123,7 @@ def run_shipped(request: Request) -> bytes:
 def _reply(
     noted: _Try,
     result: Any,
-    record: Attempt,
+    record: TryRecord,
     shared: dict[Any, Any],
     before: dict[Any, bytes],
 ) -> Reply:
@@ -148,7 +148,7 @@ def _reply(
         storage=storage,
         attributes=attributes or [],
         changed=[data for key, data in after.items() if before.get(key) != data],
-        deleted=[data for key in before if key not in shared if (data := pickled(key))],
+        deleted=[data for key in before if key not in shared if (data := try_pickle(key))],
         lost=noted.lost,
     )
 

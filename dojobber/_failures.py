@@ -31,7 +31,7 @@ def is_failure(error: BaseException) -> bool:
     return issubclass(type(error), (Exception, SystemExit))
 
 
-def without_own_frame(error: BaseException) -> BaseException:
+def strip_own_frame(error: BaseException) -> BaseException:
     """Take the catcher's frame off the traceback: it would keep the exception alive in a ring."""
     found = _traceback(error)
     _set_traceback(error, found and found.tb_next)
@@ -58,12 +58,12 @@ class Failure(NamedTuple):
         if not keep_frames:
             _set_traceback(error, None)
             if _context(error) is not None or _cause(error) is not None:
-                let_go_of_frames(error)
+                release_frames(error)
         # As _make does; this is felt in each try that fails.
         return tuple.__new__(cls, (error, found.tb_frame.f_code.co_filename, found.tb_lineno))
 
 
-def carry(error: BaseException, text: str, file: str, line: int) -> None:
+def attach_traceback(error: BaseException, text: str, file: str, line: int) -> None:
     """Give an exception the stack trace that it had where it came from, and the user's own line."""
     _attributes(error)['_dojobber_trace'] = text, file, line
 
@@ -89,7 +89,7 @@ def _is_users_own(file: str) -> bool:
     return not is_library and 'site-packages' not in file and 'dist-packages' not in file
 
 
-def let_go_of_frames(error: BaseException) -> None:
+def release_frames(error: BaseException) -> None:
     """Let go of the objects in the frames of an exception, and of those that led to it."""
     seen = {id(error)}
     chain = [error]
@@ -103,7 +103,7 @@ def let_go_of_frames(error: BaseException) -> None:
                 chain.append(before)
 
 
-def insist(errors: list[BaseException], *steps: Callable[[list[BaseException]], object]) -> None:
+def run_all(errors: list[BaseException], *steps: Callable[[list[BaseException]], object]) -> None:
     """Take steps one after the other, all of them, whatever is raised.
 
     Args:
@@ -125,12 +125,20 @@ def insist(errors: list[BaseException], *steps: Callable[[list[BaseException]], 
                 left.pop()
 
 
-def message(error: BaseException) -> str:
+def safe_str(error: BaseException) -> str:
     """Return the text of an exception."""
     try:
         return str.__str__(str(error))  # without what a subclass of str may add
     except (Exception, SystemExit):
         return f'<unprintable {class_name(error)} object>'
+
+
+def safe_repr(value: object) -> str:
+    """Return the repr of a value, whatever its own code does."""
+    try:
+        return repr(value)
+    except (Exception, SystemExit):
+        return object.__repr__(value)
 
 
 def trace(error: BaseException) -> str:
@@ -142,7 +150,7 @@ def trace(error: BaseException) -> str:
         text = ''.join(traceback.format_exception(type(error), error, _traceback(error)))
         return text.removesuffix('\n') + '\n'  # there is none after __notes__ that are no list
     except (Exception, SystemExit):
-        return f'{class_name(error)}: {message(error)}\n'
+        return f'{class_name(error)}: {safe_str(error)}\n'
 
 
 def exc_info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from dojobber import _locks, _scheduler
-from dojobber._locks import LockingScheduler
+from dojobber import _scheduler
+from dojobber._executors import locks as locks_module
+from dojobber._executors.locks import LockingScheduler
 
 
 def scheduler(
@@ -155,7 +156,7 @@ def test_random_endings_keep_locks_exclusive_and_the_order_and_lose_no_job(seed:
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Get longer by one with each step of a heap."""
     found: list[None] = []
-    for module in (_locks, _scheduler):
+    for module in (locks_module, _scheduler):
         for name in ('heappush', 'heappop'):
             real = getattr(module, name)
             monkeypatch.setattr(module, name, lambda *a, real=real: found.append(None) or real(*a))

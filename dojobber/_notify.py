@@ -9,17 +9,16 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from dojobber import events
-from dojobber._attempt import Attempt, Ended
-from dojobber._exceptions import is_failure
+from dojobber._attempt import PhaseResult, TryRecord
+from dojobber._failures import is_failure, safe_repr
 from dojobber._results import Results
-from dojobber._text import shown
 from dojobber.job import Job
 from dojobber.outcome import Outcome
 
 _LOG = logging.getLogger('DoJobber')
 
 
-class News:
+class Notifier:
     """Tell of one run. Jobs are known by their positions in its graph."""
 
     __slots__ = ('raises', '_listeners', '_results', '_allowed', '_ended')
@@ -51,7 +50,9 @@ class News:
         """Tell that the next try of a Job begins."""
         self._tell(events.TryStarted(*self._try(node)))
 
-    def phase(self, node: int, phase: str, ended: Ended | None, number: int | None = None) -> None:
+    def phase(
+        self, node: int, phase: str, ended: PhaseResult | None, number: int | None = None
+    ) -> None:
         """Tell that a phase begins (None) or how it ended.
 
         Args:
@@ -67,7 +68,7 @@ class News:
             outcome = 'pass' if error is None else 'fail' if is_failure(error) else 'interrupt'
             self._tell(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
 
-    def try_ended(self, node: int, record: Attempt, not_before: float | None) -> None:
+    def try_ended(self, node: int, record: TryRecord, not_before: float | None) -> None:
         """Tell how a try ended, and what becomes of its Job if that is clear now."""
         passed = record.exception is None
         number = self._results.tries.used(node, passed)
@@ -119,7 +120,7 @@ class News:
                 listener(event)
             except (Exception, SystemExit):
                 self._listeners = tuple(each for each in self._listeners if each is not listener)
-                _LOG.exception('%s raised, and hears no more of this run', shown(listener))
+                _LOG.exception('%s raised, and hears no more of this run', safe_repr(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
         if interrupts and self.raises:

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job
-from dojobber._exceptions import (
+from dojobber._failures import (
     Failure,
     captured,
     class_name,
-    insist,
     is_failure,
-    message,
     notes,
+    run_all,
+    safe_str,
+    strip_own_frame,
     trace,
-    without_own_frame,
 )
 
 
@@ -33,7 +33,7 @@ def caught(code: Any) -> BaseException:
     try:
         code()
     except BaseException as error:
-        return without_own_frame(error)
+        return strip_own_frame(error)
     raise AssertionError('nothing raised')
 
 
@@ -84,7 +84,7 @@ def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
     code = compile('raise ValueError', '/opt/site-packages/hook.py', 'exec')
     inner = compile('import json\njson.loads("{")', '/opt/site-packages/hook.py', 'exec')
     assert Failure.of(caught(lambda: exec(code))).file == __file__
-    error = without_own_frame(caught(lambda: exec(inner)))
+    error = strip_own_frame(caught(lambda: exec(inner)))
     assert Failure.of(error)[1:] == ('/opt/site-packages/hook.py', 2)
 
 
@@ -170,7 +170,7 @@ def test_failure_is_made_of_an_exception_that_hides() -> None:
 
     error = caught(hook)
     assert Failure.of(error, keep_frames=False) == (error, __file__, line_of(hook))
-    assert message(error) == '<unprintable Shy object>'
+    assert safe_str(error) == '<unprintable Shy object>'
     assert notes(error) == []
     assert 'Shy' in trace(error)
 
@@ -186,8 +186,8 @@ def test_message_is_plain_text_whatever_str_returns() -> None:
         def __str__(self) -> str:
             return Text('hello')
 
-    assert type(message(Error())) is str
-    assert message(Error()) == 'hello'
+    assert type(safe_str(Error())) is str
+    assert safe_str(Error()) == 'hello'
 
 
 def test_class_name_is_found_past_a_metaclass() -> None:
@@ -282,7 +282,7 @@ def test_captured_is_nothing_where_no_process_was_started(
     assert captured(failed(stderr='text'), 3) == []
 
 
-def test_insist_takes_all_steps_whatever_they_raise() -> None:
+def test_run_all_takes_all_steps_whatever_they_raise() -> None:
     error, interrupt = ValueError(), KeyboardInterrupt()
     steps = []
 
@@ -296,21 +296,21 @@ def test_insist_takes_all_steps_whatever_they_raise() -> None:
             raise interrupt
 
     errors: list[BaseException] = []
-    insist(errors, fails, is_interrupted_once, lambda errors: steps.append('last'))
+    run_all(errors, fails, is_interrupted_once, lambda errors: steps.append('last'))
     assert steps == ['fails', 'interrupted', 'interrupted', 'last']
     assert errors == [error, interrupt]
 
 
-def test_insist_loses_no_step_to_an_error_that_comes_between_two() -> None:
+def test_run_all_loses_no_step_to_an_error_that_comes_between_two() -> None:
     def alarm(frame: FrameType, event: str, called: Any) -> None:
-        if (event, frame.f_code.co_name) == ('c_return', 'insist') and called.__name__ == 'pop':
+        if (event, frame.f_code.co_name) == ('c_return', 'run_all') and called.__name__ == 'pop':
             sys.setprofile(None)
             raise TimeoutError
 
     steps: list[str] = []
     errors: list[BaseException] = []
     sys.setprofile(alarm)
-    insist(errors, lambda errors: steps.append('one'), lambda errors: steps.append('two'))
+    run_all(errors, lambda errors: steps.append('one'), lambda errors: steps.append('two'))
     assert steps == ['one', 'two']
     assert [type(each) for each in errors] == [TimeoutError]
 
@@ -441,7 +441,7 @@ def test_odd_exception_that_decides_fails_its_job_alone(
     assert ('DoJobber ERROR' in err) == (where == 'init')
     shown = scene.dojob.report().as_dict()['jobs'][0]['exception']
     assert shown['type'] == type(error).__name__
-    assert shown['traceback'].endswith(f'{message(error)}\n')
+    assert shown['traceback'].endswith(f'{safe_str(error)}\n')
 
 
 @odd_errors

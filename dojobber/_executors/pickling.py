@@ -13,8 +13,15 @@ from pickle import HIGHEST_PROTOCOL, dumps, loads
 from types import FunctionType
 from typing import Any
 
-from dojobber._exceptions import Failure, carry, class_name, is_failure, message, trace
-from dojobber._text import shown
+from dojobber._failures import (
+    Failure,
+    attach_traceback,
+    class_name,
+    is_failure,
+    safe_repr,
+    safe_str,
+    trace,
+)
 from dojobber.remote import RemoteError, RemoteValue
 
 # What a class makes for itself, and DEPS: a worker needs none, and they may be thousands.
@@ -84,12 +91,12 @@ def unpack_class(packed: Any) -> Any:
     return packed.metaclass(packed.name, bases, dict(packed.attributes))
 
 
-def hindrance(job_class: type, by_reference: Callable[[type], bool]) -> str | None:
+def unpicklable_attribute(job_class: type, by_reference: Callable[[type], bool]) -> str | None:
     """Return the name of an attribute that keeps a class from travelling, if there is one."""
     for each in job_class.__mro__:
         if not by_reference(each):
             for name, value in vars(each).items():
-                if name not in _LEFT_OUT and pickled(value) is None:
+                if name not in _LEFT_OUT and try_pickle(value) is None:
                     return name
     return None
 
@@ -103,7 +110,7 @@ def is_importable(job_class: type) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PickledValue:
     """A value that travels as it is, or else what can be told of it."""
 
     #: Its pickle; None if it can't travel.
@@ -120,14 +127,14 @@ class Parcel:
     ends_run: bool = False
 
 
-class Packer:
+class ValuePickler:
     """Pack values so that what is one object here is one there."""
 
     __slots__ = ('parcels', '_places', '_values')
 
     def __init__(self) -> None:
         """Begin without any."""
-        self.parcels: list[Parcel] = []
+        self.parcels: list[PickledValue] = []
         self._places: dict[int, int] = {}
         # Kept alive, so that nothing else gets an id that is among the places.
         self._values: list[object] = []
@@ -141,24 +148,24 @@ class Packer:
         return self._places[id(value)]
 
 
-def _packed(value: object) -> Parcel:
+def _packed(value: object) -> PickledValue:
     if not isinstance(value, BaseException):
-        data = pickled(value)
+        data = try_pickle(value)
         # That it can be made again there is not known yet; its own repr() could take long.
-        return Parcel(data, shown(value) if data is None else object.__repr__(value))
+        return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
     _, file, line = Failure.of(value)
     ends_run = not is_failure(value)
-    return Parcel(
-        pickled(value), message(value), class_name(value), trace(value), file, line, ends_run
+    return PickledValue(
+        try_pickle(value), safe_str(value), class_name(value), trace(value), file, line, ends_run
     )
 
 
-def unpacked(parcels: Iterable[Parcel]) -> list[Any]:
+def unpickle_values(parcels: Iterable[PickledValue]) -> list[Any]:
     """Return what was packed, or what stands for it."""
     return [_unpacked(parcel) for parcel in parcels]
 
 
-def _unpacked(parcel: Parcel) -> Any:
+def _unpacked(parcel: PickledValue) -> Any:
     value: Any = RemoteValue(parcel.text)
     with suppress(Exception):
         value = value if parcel.data is None else loads(parcel.data)
@@ -167,23 +174,23 @@ def _unpacked(parcel: Parcel) -> Any:
     if not _is_same(value, parcel):
         text = parcel.text
         value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
-    carry(value, parcel.trace, parcel.file, parcel.line)
+    attach_traceback(value, parcel.trace, parcel.file, parcel.line)
     return value
 
 
-def _is_same(value: object, parcel: Parcel) -> bool:
+def _is_same(value: object, parcel: PickledValue) -> bool:
     """Tell whether an exception was not made again as something else, or with another message.
 
     Messages can differ for good reason, such as an address in them; not those that are arguments.
     """
     if not isinstance(value, BaseException) or class_name(value) != parcel.class_name:
         return False
-    args, text = value.args, message(value)
+    args, text = value.args, safe_str(value)
     is_argument = len(args) == 1 and type(args[0]) is str and args[0] == text
     return text == parcel.text or not is_argument
 
 
-def pickled(value: object) -> bytes | None:
+def try_pickle(value: object) -> bytes | None:
     """Return a pickle that was seen to work; None if there is none."""
     try:
         data = dumps(value, HIGHEST_PROTOCOL)
@@ -202,9 +209,9 @@ def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
     """
     packed, lost = {}, []
     for key, value in list(items.items()):
-        data = pickled((key, value))
+        data = try_pickle((key, value))
         if data is None:
-            lost.append(shown(key))
+            lost.append(safe_repr(key))
         else:
             packed[key] = data
     return packed, lost

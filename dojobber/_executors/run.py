@@ -12,13 +12,14 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from dojobber._attempt import Attempt, Ended, attempt, passed_unheard
+from dojobber._attempt import PhaseResult, TryRecord, attempt, passed_unheard
 from dojobber._cleanup import CleanupStack
-from dojobber._exceptions import message
-from dojobber._executor import OnThreads, Pool, Sent, Shipped, Way, is_plain_dummy
+from dojobber._executors.locks import LockingScheduler
+from dojobber._executors.pool import Pool, is_plain_dummy
+from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
+from dojobber._failures import safe_str
 from dojobber._graph import Graph
-from dojobber._interrupt import undisturbed
-from dojobber._locks import LockingScheduler
+from dojobber._interrupt import defer_signals
 from dojobber._run import Call, Run
 from dojobber._workdir import Workdir
 
@@ -58,7 +59,7 @@ class SideBySide(Run):
         self._pool = pool
         #: Tries that have ended, and what threads tell of phases.
         self._arrived: SimpleQueue[Any] = SimpleQueue()
-        self._under_way: dict[Future[Any], Sent] = {}
+        self._under_way: dict[Future[Any], InFlight] = {}
         #: Jobs of whose tries it is not known yet how they went.
         self._unsettled: set[int] = set()
         #: Of the last try of each Job, among those of all runs.
@@ -67,11 +68,11 @@ class SideBySide(Run):
         self._sending: int | None = None
         #: Whether nothing more is sent out.
         self._is_ending = False
-        self._way: Way
+        self._way: Transport
         if pool.has_threads:
-            self._way = OnThreads(pool, self._context, self._tell_from_thread)
+            self._way = ThreadTransport(pool, self._context, self._tell_from_thread)
         else:
-            self._way = Shipped(pool, self._context, workdir)
+            self._way = ProcessTransport(pool, self._context, workdir)
 
     def close(self, errors: list[BaseException]) -> None:
         """Give each Job a status; what is still under way holds back its Cleanups.
@@ -144,7 +145,7 @@ class SideBySide(Run):
             self._news.try_started(node)
         self._numbers[node] = next(self._stack.numbers)
         self._unsettled.add(node)
-        sent = Sent(node, self._numbers[node], job_class, now)
+        sent = InFlight(node, self._numbers[node], job_class, now)
         if is_plain_dummy(job_class, self._graph.inits):
             return self._settle(node, now, *attempt(node, job_class, now, self._context))
         if here:
@@ -152,15 +153,15 @@ class SideBySide(Run):
         self._send(sent)
         return []
 
-    def _send(self, sent: Sent) -> None:
+    def _send(self, sent: InFlight) -> None:
         try:
-            undisturbed(partial(self._submit, sent))
+            defer_signals(partial(self._submit, sent))
         except Exception as error:
             if _speaks_of_pool(error):
                 raise
             self._refuse(sent, error)
 
-    def _submit(self, sent: Sent) -> None:
+    def _submit(self, sent: InFlight) -> None:
         self._sending = sent.node
         try:
             # In one line, so that nothing can come between.
@@ -202,7 +203,7 @@ class SideBySide(Run):
         job = None if returned is None else returned.job
         # It takes time to look whether it is due already, and only at the end it may be.
         if job is not None and not (self._is_ending and self._stack.owes(sent.number)):
-            self._owe(sent.node, job)
+            self._register_cleanup(sent.node, job)
         self._unsettled.add(sent.node)
         del self._under_way[future]
         if returned is not None:
@@ -223,7 +224,7 @@ class SideBySide(Run):
             sent = self._under_way[future]
             job = self._way.left(sent, future)
             if job is not None and not self._stack.owes(sent.number):
-                self._owe(sent.node, job)
+                self._register_cleanup(sent.node, job)
         self._under_way.pop(future, None)
 
     def _has_come(self, future: Future[Any]) -> bool:
@@ -231,7 +232,7 @@ class SideBySide(Run):
         return future not in self._under_way
 
     def _settle(
-        self, node: int, started: float, result: Any, record: Attempt | None
+        self, node: int, started: float, result: Any, record: TryRecord | None
     ) -> list[BaseException]:
         """Take in how a try went; return what must end the run."""
         if record is None:
@@ -245,19 +246,19 @@ class SideBySide(Run):
     def _settled(self, node: int) -> None:
         self._unsettled.discard(node)
 
-    def _refuse(self, sent: Sent, error: BaseException) -> None:
+    def _refuse(self, sent: InFlight, error: BaseException) -> None:
         """Take in that a try could not be sent out: a fault of the script, so not tried again."""
         if self._call.listens:
             self._news.phase(sent.node, 'init', None)
-            self._news.phase(sent.node, 'init', Ended(None, error, 0.0))
+            self._news.phase(sent.node, 'init', PhaseResult(None, error, 0.0))
         self._take_back(
-            sent.node, None, Attempt(sent.started, (0.0,), 'init', error), for_good=True
+            sent.node, None, TryRecord(sent.started, (0.0,), 'init', error), for_good=True
         )
 
     def _number(self, node: int) -> int:
         return self._numbers[node]
 
-    def _tell_from_thread(self, node: int, phase: str, ended: Ended | None) -> None:
+    def _tell_from_thread(self, node: int, phase: str, ended: PhaseResult | None) -> None:
         self._arrived.put((node, phase, ended))
 
 
@@ -276,7 +277,7 @@ def _speaks_of_pool(error: Exception) -> bool:
 
 def _may_be_taken_in(error: Exception) -> bool:
     """Tell whether submit() may have raised for lack of a thread when it had taken the call in."""
-    has_ended = isinstance(error, BrokenExecutor) or 'shutdown' in message(error)
+    has_ended = isinstance(error, BrokenExecutor) or 'shutdown' in safe_str(error)
     return _speaks_of_pool(error) and not has_ended
 
 

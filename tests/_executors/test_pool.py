@@ -28,9 +28,19 @@ import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber.errors import ConfigurationError
-from tests.promises import *  # noqa: F403
-from tests.promises import Pool
-from tests.travelling import Cleans, Demanding, Derived, Dies, Held, Here, Locks, There, noted
+from tests._executors.promises import *  # noqa: F403
+from tests._executors.promises import Pool
+from tests._executors.travelling import (
+    Cleans,
+    Demanding,
+    Derived,
+    Dies,
+    Held,
+    Here,
+    Locks,
+    There,
+    noted,
+)
 
 
 def make(kind: str, workers: int) -> Executor:
@@ -302,7 +312,7 @@ class Odd(ThreadPoolExecutor):
         return future
 
 
-class Ended(RuntimeError):
+class PhaseResult(RuntimeError):
     """Is what this executor says when it can be used no more, as loky has something of its own."""
 
 
@@ -372,7 +382,7 @@ def test_submit_that_can_be_used_no_more_ends_the_run(error: BaseException) -> N
     [
         BrokenExecutor('odd'),
         CancelledError('odd'),
-        Ended('odd'),
+        PhaseResult('odd'),
         KeyboardInterrupt(),
         GeneratorExit(),
     ],

@@ -11,9 +11,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dojobber._exceptions import PACKAGE, Failure, captured, class_name, message, notes
-from dojobber._palette import COLOURS, WORDS
-from dojobber._text import cells, listed, painted, shortened, visible, wrapped
+from dojobber._failures import PACKAGE, Failure, captured, class_name, notes, safe_str
+from dojobber._output.palette import COLOURS, WORDS
+from dojobber._output.text import colorize, display_width, escape, listed, truncate, wrapped
 from dojobber.outcome import JobReport, Outcome
 
 # So many lines at most tell why Jobs failed or would run; of the other Jobs there are the names.
@@ -76,7 +76,7 @@ class _Summary:
         for line in wrapped(text, self._width, '', '  ', len(text)):
             line = line.replace(_NO_BREAK, ' ')
             for outcome, part in parts.items():
-                line = line.replace(part, painted(part, COLOURS[outcome], self._colours))
+                line = line.replace(part, colorize(part, COLOURS[outcome], self._colours))
             yield line
 
     def _told(
@@ -114,12 +114,12 @@ class _Summary:
         yield from self._reason('cleanup', entry._cleanup)
 
     def _head(self, entry: JobReport, what: str) -> Iterator[str]:
-        name, colour = visible(entry.name), COLOURS[entry.outcome]
+        name, colour = escape(entry.name), COLOURS[entry.outcome]
         room = self._width - len(what) - 1
-        if room >= min(cells(name), 8):
-            yield f'{painted(shortened(name, room), colour, self._colours)} {what}'
+        if room >= min(display_width(name), 8):
+            yield f'{colorize(truncate(name, room), colour, self._colours)} {what}'
         else:
-            yield painted(shortened(name, self._width), colour, self._colours)
+            yield colorize(truncate(name, self._width), colour, self._colours)
             yield from wrapped(what, self._width, '  ', '  ', _LINES)
 
     def _reason(self, phase: str, failure: Failure | None) -> Iterator[str]:
@@ -130,7 +130,7 @@ class _Summary:
         text = f'{phase}: {_place(failure)}{class_name(error)}{_said(failure)}'
         yield from wrapped(text, self._width, '  ', '    ', _LINES)
         for line in captured(error, _LINES):
-            yield shortened(f'    | {visible(line)}', self._width)
+            yield truncate(f'    | {escape(line)}', self._width)
         lines = [
             line
             for note in notes(error)[: _LINES + 1]
@@ -175,7 +175,7 @@ def _place(failure: Failure) -> str:
 
 def _said(failure: Failure) -> str:
     """Return the message of an exception, or else the line that raised it."""
-    text = message(failure.exception).strip()
+    text = safe_str(failure.exception).strip()
     if text:
         return f': {text}'
     if failure.file.startswith(PACKAGE):

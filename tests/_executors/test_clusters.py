@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob
-from tests.promises import *  # noqa: F403
-from tests.promises import Pool
-from tests.travelling import Allows, Cleans, Dies, Where, noted
+from tests._executors.promises import *  # noqa: F403
+from tests._executors.promises import Pool
+from tests._executors.travelling import Allows, Cleans, Dies, Where, noted
 
 KINDS = [name for name in ('loky', 'distributed') if find_spec(name)]
 if not KINDS:

@@ -16,7 +16,7 @@ _JOINER = '\u200d'  # of emoji
 _COLOURS = {'green': '32', 'red': '31', 'yellow': '33', 'grey': '90'}
 
 
-def visible(text: str) -> str:
+def escape(text: str) -> str:
     """Spell characters that would not be seen, or would move the cursor, as escapes."""
     return text if text.isprintable() else ''.join(map(_visible, text))
 
@@ -26,15 +26,7 @@ def _visible(character: str) -> str:
     return character if is_seen or character == _JOINER else repr(character)[1:-1]
 
 
-def shown(value: object) -> str:
-    """Return the repr of a value, whatever its own code does."""
-    try:
-        return repr(value)
-    except (Exception, SystemExit):
-        return object.__repr__(value)
-
-
-def cells(text: str) -> int:
+def display_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
@@ -45,9 +37,9 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in 'WF' else 1
 
 
-def shortened(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Return a text that takes so many columns at most, with ``...`` where some is left out."""
-    if cells(text) <= width:
+    if display_width(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
     count, left = 0, width - len(dots)
@@ -69,19 +61,19 @@ def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[st
     """
     lines: list[str] = []
     line, begins = first, True
-    text = visible(_without_middle(text, 4 * width * most))
+    text = escape(_without_middle(text, 4 * width * most))
     for word in text.split(' '):
         longer = line + word if begins else f'{line} {word}'
-        if begins or cells(longer) <= width:
+        if begins or display_width(longer) <= width:
             line, begins = longer, False
         else:
             lines.append(line)
             line = later + word
     lines.append(line)
     if len(lines) > most:
-        end = shortened(text[::-1], width - cells(later))[::-1]
+        end = truncate(text[::-1], width - display_width(later))[::-1]
         lines[most - 1 :] = [later + end]
-    return [shortened(each, width) for each in lines]
+    return [truncate(each, width) for each in lines]
 
 
 def _without_middle(text: str, most: int) -> str:
@@ -96,14 +88,14 @@ def listed(names: Sequence[str], width: int) -> str:
         names: one at least.
         width: in columns.
     """
-    text = shortened(visible(names[0]), width - len(_more(len(names) - 1)))
+    text = truncate(escape(names[0]), width - len(_more(len(names) - 1)))
     best = text + _more(len(names) - 1)
     for number in range(1, len(names)):
-        text += f', {visible(names[number])}'
-        if cells(text) > width:
+        text += f', {escape(names[number])}'
+        if display_width(text) > width:
             break
         whole = text + _more(len(names) - number - 1)
-        if cells(whole) <= width:
+        if display_width(whole) <= width:
             best = whole
     return best
 
@@ -112,7 +104,7 @@ def _more(count: int) -> str:
     return f' and {count} more' if count else ''
 
 
-def painted(text: str, colour: str, colours: bool) -> str:
+def colorize(text: str, colour: str, colours: bool) -> str:
     """Return a text in a colour, if there are to be colours."""
     return f'\x1b[{_COLOURS[colour]}m{text}\x1b[0m' if colours else text
 

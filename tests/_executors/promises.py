@@ -20,11 +20,8 @@ import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RemoteError, events
 from dojobber.remote import RemoteValue
-from tests import travelling
-from tests.model import predict
-from tests.plans import Phase, Plan, random_plan
-from tests.test_model import explain
-from tests.travelling import (
+from tests._executors import travelling
+from tests._executors.travelling import (
     After,
     Cleans,
     Derived,
@@ -55,6 +52,8 @@ from tests.travelling import (
     noted,
     wait,
 )
+from tests.model import explain, predict
+from tests.plans import Phase, Plan, random_plan
 
 
 @dataclass(frozen=True)
@@ -231,7 +230,7 @@ def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
     script.write_text(MAIN.format(opens=pool.opens, closes=pool.closes))
     done = subprocess.run(
         [sys.executable, script],
-        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent)},
+        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent.parent)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -340,7 +339,7 @@ def test_exception_arrives_or_a_stand_in_does(
     assert told['exception']['traceback'].startswith('Traceback (most recent call last):\n')
     lines = capsys.readouterr().err
     assert f'{travelling.__file__}", line {told["exception"]["line"]}, in Check' in lines
-    assert f'  {live.__name__}: {text}\n' in lines.replace('tests.travelling.', '')
+    assert f'  {live.__name__}: {text}\n' in lines.replace('tests._executors.travelling.', '')
     if kind == 'caused':
         assert 'direct cause' in lines
     assert f'{os.path.basename(travelling.__file__)}:{told["exception"]["line"]}' in str(
@@ -580,7 +579,7 @@ from pathlib import Path
 
 from dojobber import DoJobber, DummyJob
 from dojobber.events import TryStarted
-from tests.travelling import Cleans, Held, note, noted
+from tests._executors.travelling import Cleans, Held, note, noted
 
 
 pressed = []
@@ -643,7 +642,7 @@ class Interrupted:
         script.write_text(SCRIPT.format(opens=pool.opens, closes=pool.closes))
         self.process = subprocess.Popen(
             [sys.executable, script, directory],
-            env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent)},
+            env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent.parent)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

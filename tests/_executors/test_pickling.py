@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from dojobber import DummyJob, Job
-from dojobber._parcel import (
+from dojobber._executors.pickling import (
     PackedClass,
-    Packer,
+    ValuePickler,
     is_importable,
     pack_class,
     pack_items,
-    pickled,
+    try_pickle,
     unpack_class,
     unpack_items,
-    unpacked,
+    unpickle_values,
 )
 from dojobber.remote import RemoteError, RemoteValue
-from tests.travelling import Locked, Once, Unloadable
+from tests._executors.travelling import Locked, Once, Unloadable
 
 
 def nothing_by_reference(job_class: type) -> bool:
@@ -125,9 +125,9 @@ def test_functions_that_know_themselves_and_empty_cells_are_no_hindrance() -> No
 
 
 def test_one_object_is_packed_once_and_is_one_object_again() -> None:
-    packer, error = Packer(), ValueError('x')
+    packer, error = ValuePickler(), ValueError('x')
     places = [packer.add(each) for each in (error, 'text', error)]
-    values = unpacked(packer.parcels)
+    values = unpickle_values(packer.parcels)
     assert places == [0, 1, 0]
     assert (type(values[0]), values[1]) == (ValueError, 'text')
 
@@ -149,10 +149,10 @@ def _made_in(pid: int, text: str) -> Elsewhere:
 
 def from_elsewhere(value: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Pack a value here and unpack it as in another process."""
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(value)
     monkeypatch.setattr(os, 'getpid', lambda: -1)
-    [result] = unpacked(packer.parcels)
+    [result] = unpickle_values(packer.parcels)
     return result
 
 
@@ -179,9 +179,9 @@ class Turns(Exception):
     'into', [(list, ()), (str, ('x',)), (KeyError, ()), (ValueError, ('text',))]
 )
 def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any) -> None:
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(Turns(*into))
-    [error] = unpacked(packer.parcels)
+    [error] = unpickle_values(packer.parcels)
     assert isinstance(error, RemoteError)
     assert str(error) == 'Turns: text'
 
@@ -194,16 +194,16 @@ class HostDown(Exception):
 
 
 def test_exception_that_is_made_again_with_another_message_has_a_stand_in() -> None:
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(HostDown('ant'))
-    [error] = unpacked(packer.parcels)
+    [error] = unpickle_values(packer.parcels)
     assert (type(error), str(error)) == (RemoteError, 'HostDown: ant is down')
 
 
 def test_exception_whose_message_has_an_address_is_made_again() -> None:
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(ValueError(Unnamed()))
-    [error] = unpacked(packer.parcels)
+    [error] = unpickle_values(packer.parcels)
     assert type(error) is ValueError
     assert type(error.args[0]) is Unnamed
 
@@ -217,17 +217,17 @@ def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> Non
         def __reduce__(self) -> Any:
             return list, ()
 
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(Stops('text'))
-    [error] = unpacked(packer.parcels)
+    [error] = unpickle_values(packer.parcels)
     assert isinstance(error, KeyboardInterrupt)
     assert str(error) == 'text'
 
 
 def test_exception_whose_class_has_no_name_is_one() -> None:
-    packer = Packer()
+    packer = ValuePickler()
     packer.add(type('', (Exception,), {})('text'))
-    [error] = unpacked(packer.parcels)
+    [error] = unpickle_values(packer.parcels)
     assert isinstance(error, RemoteError)
 
 
@@ -256,7 +256,7 @@ class Odd:
 
 @pytest.mark.parametrize('value', [Odd(), Locked('x'), lambda: None])
 def test_pickle_that_does_not_work_both_ways_is_none(value: object) -> None:
-    assert pickled(value) is None
+    assert try_pickle(value) is None
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dojobber import Job, RemoteValue
-from dojobber._parcel import PackedClass, unpacked
-from dojobber._worker import Reply, Request, run_shipped
-from tests.travelling import Cleans, Derived, Finds, Replaces, Where
+from dojobber._executors.pickling import PackedClass, unpickle_values
+from dojobber._executors.worker import Reply, Request, run_request
+from tests._executors.travelling import Cleans, Derived, Finds, Replaces, Where
 
 
 def reply_to(job: Any, **fields: Any) -> Reply:
@@ -20,14 +20,14 @@ def reply_to(job: Any, **fields: Any) -> Reply:
         'token': ('run', 'job', 1), 'has_init': False, 'args': (), 'kwargs': {},
         'global_storage': [], 'no_act': False, 'directory': '', **fields,
     }  # fmt: skip
-    reply = loads(run_shipped(Request(job=job, **request)))
+    reply = loads(run_request(Request(job=job, **request)))
     assert isinstance(reply, Reply)
     return reply
 
 
 def test_try_that_passes_has_its_result_and_no_cleanup_in_the_reply() -> None:
     reply = reply_to(Derived)
-    values = unpacked(reply.parcels)
+    values = unpickle_values(reply.parcels)
     assert values[reply.result] == ['base', 'Derived']
     assert (values[reply.exception], reply.ran, reply.phase) == (None, False, 'check')
     assert [(name, how is None) for name, how in reply.phases] == [
@@ -53,7 +53,7 @@ def test_storage_that_is_no_dict_any_more_is_lost_alone(tmp_path: Path) -> None:
 def test_class_that_can_not_be_made_fails_the_init() -> None:
     reply = reply_to(PackedClass(type, 'Odd', (Derived, Derived), {}))
     assert reply.phase == 'init'
-    assert 'duplicate base' in str(unpacked(reply.parcels)[reply.exception])
+    assert 'duplicate base' in str(unpickle_values(reply.parcels)[reply.exception])
 
 
 def test_interrupt_between_two_phases_is_in_the_reply() -> None:
@@ -62,14 +62,14 @@ def test_interrupt_between_two_phases_is_in_the_reply() -> None:
             raise KeyboardInterrupt(name)
 
     reply = reply_to(PackedClass(Stopping, 'Odd', (Derived,), {}))
-    error = unpacked(reply.parcels)[reply.exception]
+    error = unpickle_values(reply.parcels)[reply.exception]
     assert (type(error), str(error), reply.phase) == (KeyboardInterrupt, 'Odd', 'init')
 
 
 def test_shared_values_that_can_not_be_made_are_counted_and_not_deleted() -> None:
     pairs = [dumps(('good', 1)), b'bad', b'worse']
     reply = reply_to(Finds, global_storage=pairs)
-    assert unpacked(reply.parcels)[reply.result] == ['good']
+    assert unpickle_values(reply.parcels)[reply.result] == ['good']
     assert reply.lost == ['2 values of global_storage']
     assert (reply.changed, reply.deleted) == ([], [])
 
@@ -80,7 +80,7 @@ def test_phases_start_in_the_directory_where_one_is_known(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     reply = reply_to(Where, directory=str(tmp_path) if known else '', has_init=True)
-    seen = unpacked(reply.parcels)[reply.result]
+    seen = unpickle_values(reply.parcels)[reply.result]
     assert seen == ([str(tmp_path)] * 4 if known else [str(tmp_path), '/', '/', '/'])
     assert os.getcwd() == '/'
 
@@ -107,7 +107,7 @@ def test_interrupt_of_the_packing_costs_nothing(tmp_path: Path) -> None:
     Once.pressed = False
     reply = reply_to(StoresOnce, kwargs={'directory': tmp_path})
     assert Once.pressed
-    assert unpacked(reply.parcels)[reply.exception] is None
+    assert unpickle_values(reply.parcels)[reply.exception] is None
     assert reply.storage is not None
 
 
@@ -125,6 +125,6 @@ class ReturnsLeaves(Job):
 
 def test_exit_out_of_pickling_costs_the_value_alone() -> None:
     reply = reply_to(ReturnsLeaves)
-    values = unpacked(reply.parcels)
+    values = unpickle_values(reply.parcels)
     assert isinstance(values[reply.result], RemoteValue)
     assert values[reply.exception] is None

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
-from dojobber._exceptions import message, trace
-from dojobber._summary import summary
-from dojobber._text import columns, wants_colours
+from dojobber._failures import safe_str, trace
+from dojobber._output.summary import summary
+from dojobber._output.text import columns, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
 from dojobber.outcome import JobReport
 
@@ -49,11 +49,11 @@ class Console:
     def _failed(self, event: PhaseEnded, error: BaseException) -> None:
         name, phase = event.name, event.phase
         if phase == 'cleanup':
-            line = f'{name}.cleanup: fail "{message(error)}"\n'
+            line = f'{name}.cleanup: fail "{safe_str(error)}"\n'
         elif not self._verbose or event.outcome == 'interrupt':
             return
         elif phase == 'recheck':
-            line = f'{name}.recheck: fail "{message(error)}"\n'
+            line = f'{name}.recheck: fail "{safe_str(error)}"\n'
         else:
             # Upstream: a Job that can't be made is one whose Check failed.
             line = f'{name}.{"check" if phase == "init" else phase}: fail\n'

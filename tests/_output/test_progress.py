@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
-from dojobber._progress import Progress
+from dojobber._output.progress import Progress
 from dojobber.outcome import Outcome
 from tests.fakes import FakeClock
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ERASE = '\r\x1b[K'
 NOON = 1_700_049_600.0  # of some day, in UTC
 

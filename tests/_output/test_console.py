@@ -329,7 +329,7 @@ def test_log_has_one_handler_however_many_dojobbers_there_are() -> None:
     DoJobber()
     DoJobber()
     names = [type(each).__module__ for each in logging.getLogger('DoJobber').handlers]
-    assert names.count('dojobber._console') == 1
+    assert names.count('dojobber._output.console') == 1
 
 
 def test_log_record_that_can_not_be_formatted_costs_nothing(
@@ -337,7 +337,9 @@ def test_log_record_that_can_not_be_formatted_costs_nothing(
 ) -> None:
     DoJobber()
     logger = logging.getLogger('DoJobber')
-    (handler,) = [each for each in logger.handlers if type(each).__module__ == 'dojobber._console']
+    (handler,) = [
+        each for each in logger.handlers if type(each).__module__ == 'dojobber._output.console'
+    ]
     record = logger.makeRecord('DoJobber', 50, __file__, 1, '%d of these', ('none',), None)
     handler.handle(record)
     assert capsys.readouterr().err == 'DoJobber CRITICAL: %d of these\n'

@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from dojobber._graph import Graph
-from dojobber._palette import COLOURS, WORDS
-from dojobber._text import painted, visible
+from dojobber._output.palette import COLOURS, WORDS
+from dojobber._output.text import colorize, escape
 from dojobber.outcome import Outcome
 
 # A tree goes so deep; what is below that stands at the left margin again, further down.
@@ -66,9 +66,9 @@ def text(graph: Graph, outcomes: Mapping[str, Outcome], colours: bool) -> str:
             lines.append('')
         for node, depth, remark in _branch(graph, head, shown, heads):
             name = graph.names[node]
-            label = visible(name) + _words(name, outcomes)
+            label = escape(name) + _words(name, outcomes)
             if name in outcomes:
-                label = painted(label, COLOURS[outcomes[name]], colours)
+                label = colorize(label, COLOURS[outcomes[name]], colours)
             lines.append('  ' * depth + label + remark)
     return ''.join(f'{line}\n' for line in lines)
 
@@ -126,7 +126,7 @@ def mermaid(graph: Graph, outcomes: Mapping[str, Outcome]) -> str:
 
 def _mermaid_label(name: str) -> str:
     """Spell a name so that it is drawn as it is, with control characters made visible."""
-    label = _MARKS.sub('\ufeff', _SPACES.sub('\xa0', visible(name)))
+    label = _MARKS.sub('\ufeff', _SPACES.sub('\xa0', escape(name)))
     label = _UNSAFE.sub(lambda found: f'#{ord(found[0])};', label)
     return _COLON.sub('#58;', label) or '#160;'
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from dojobber import DummyJob, Job
-from dojobber._formats import dot, mermaid, text
 from dojobber._graph import Graph, walk
+from dojobber._output.graph_formats import dot, mermaid, text
 from dojobber.outcome import Outcome
 
 MERMAID_LABEL = re.compile(r'\["(.*)"\]')

@@ -1,0 +1,1 @@
+"""Runs with an executor: tries on threads or in other processes, several at a time."""
