@@ -12,7 +12,7 @@ A Job has a Check, which raises if there is something to do, and a Run, which do
     >>> dojob = DoJobber()
     >>> dojob.configure(Milk, summary=True)
     >>> dojob.set_args(fridge=[])
-    >>> dojob.checknrun()
+    >>> report = dojob.checknrun()
     >>> dojob.nodestatus
     {'Milk': True}
 
@@ -22,8 +22,15 @@ to learn what came of them. Modules whose names begin with an underscore may
 change with any release.
 """
 
+from dojobber._interrupt import uninterrupted
 from dojobber.dojobber import DoJobber
-from dojobber.errors import ConfigurationError, CycleError, DuplicateNameError, NotAJobError
+from dojobber.errors import (
+    ConfigurationError,
+    CycleError,
+    DuplicateNameError,
+    GiveUp,
+    NotAJobError,
+)
 from dojobber.events import (
     Event,
     JobEnded,
@@ -39,9 +46,9 @@ from dojobber.events import (
     Waiting,
 )
 from dojobber.job import DummyJob, Job, RunonlyJob
-from dojobber.outcome import JobReport, Outcome
+from dojobber.outcome import Outcome, Phase
 from dojobber.remote import RemoteError, RemoteValue
-from dojobber.report import Report
+from dojobber.report import Failure, JobReport, Report
 
 __all__ = [
     'ConfigurationError',
@@ -50,6 +57,8 @@ __all__ = [
     'DummyJob',
     'DuplicateNameError',
     'Event',
+    'Failure',
+    'GiveUp',
     'Job',
     'JobEnded',
     'JobEvent',
@@ -57,6 +66,7 @@ __all__ = [
     'Listener',
     'NotAJobError',
     'Outcome',
+    'Phase',
     'PhaseEnded',
     'PhaseStarted',
     'RemoteError',
@@ -69,6 +79,7 @@ __all__ = [
     'TryEvent',
     'TryStarted',
     'Waiting',
+    'uninterrupted',
 ]
 
 __version__ = '1.0.0'

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
-from dojobber._failures import Failure, is_failure, strip_own_frame
+from dojobber._failures import Failure, is_failure, strip_own_frames
+from dojobber._interrupt import call_hook, deliver
 from dojobber._workdir import Directory
+from dojobber.errors import GiveUp
 from dojobber.job import Job
+from dojobber.outcome import Phase
 
 #: The attributes by which an object knows how its try goes.
 PROGRESS = (
@@ -24,29 +29,35 @@ PROGRESS = (
     '_recheck_results',
     '_recheck_exception',
 )
+#: The types of results of which nothing was executed, and their names.
+UNEXECUTED: dict[type, str] = {
+    CoroutineType: 'a coroutine',
+    AsyncGeneratorType: 'an async generator',
+    GeneratorType: 'a generator',
+}
 
 
 class PhaseResult(NamedTuple):
     """How a phase ended."""
 
-    #: What the hook returned; None if it raised.
+    #: The value that the hook returned; None if it raised.
     result: Any
-    #: What the hook raised; None if it returned.
+    #: The exception that the hook raised; None if it returned.
     exception: BaseException | None
     #: How long the phase took, by the monotonic clock.
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class TryContext:
     """What all tries of a run have in common."""
 
-    #: What the hooks are called with.
+    #: The arguments of the hooks.
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    #: The Jobs that call code of the user's when an object is made.
-    inits: Container[type[Job]]
-    #: What the Jobs of the run share.
+    #: The Jobs whose objects are not made and filled in the plain way: users' code may have a say.
+    special: Container[type[Job]]
+    #: The dict that the Jobs of the run share.
     global_storage: dict[Any, Any]
     #: Whether Run is never called.
     no_act: bool
@@ -54,10 +65,10 @@ class Context:
     workdir: Directory
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
-    #: Hears that the Cleanup of a try is due, just before its Run is called.
-    owe: Callable[[Any, Job], None]
+    #: Hears that the Cleanup of a try is pending, just before its Run is called.
+    register_cleanup: Callable[[Any, Job], None]
     #: Hears that a phase of a try begins (None) and how it ended. None: nobody listens.
-    tell: Callable[[Any, str, PhaseResult | None], None] | None
+    on_phase: Callable[[Any, Phase, PhaseResult | None], None] | None
 
 
 class TryRecord(NamedTuple):
@@ -68,7 +79,9 @@ class TryRecord(NamedTuple):
     #: How long init, check, run and recheck took, as far as it came.
     seconds: tuple[float, ...]
     #: The phase that decided.
-    phase: str
+    phase: Phase
+    #: The value that the deciding Check returned; None if the try failed.
+    result: Any = None
     #: Why the try failed; None if it passed.
     exception: BaseException | None = None
     #: Why the first Check failed; None if it passed or was not reached.
@@ -79,77 +92,111 @@ class TryRecord(NamedTuple):
     run: Failure | None = None
     #: Whether only no_act kept a Run from being called.
     would_run: bool = False
+    #: Whether the Job gave up: no other try will help.
+    gave_up: bool = False
 
 
 def attempt(
-    token: Any, job_class: type[Job], started: float, context: Context
-) -> tuple[Any, TryRecord | None]:
+    token: Any,
+    job_class: type[Job],
+    started: float,
+    context: TryContext,
+    changed: tuple[str, ...] | None = None,
+) -> TryRecord:
     """Try a Job once. What its hooks raise comes back in the record.
 
     Args:
-        token: by which `context.owe` and `context.tell` know the try.
+        token: by which the callbacks of the context know the try.
         job_class: the Job.
         started: the instant at which the try begins.
         context: of the run.
-
-    Returns:
-        What the deciding Check returned, and None if it passed at once and nobody listens: nearly
-        all tries do, and a record of each would be felt.
+        changed: the Jobs in its WATCH that changed; None if it has no WATCH.
     """
-    tell, workdir = context.tell, context.workdir
-    phase, began = 'init', started
-    if tell is not None:
-        tell(token, 'init', None)
+    on_phase, clock = context.on_phase, context.clock
+    phase, began = Phase.INIT, started
+    if on_phase is not None:
+        on_phase(token, phase, None)
     try:
-        has_init = job_class in context.inits
-        if has_init:  # where not, nothing can see or leave the directory
-            workdir.go()
-        job: Any = job_class()
-        if has_init:
-            _start_afresh(job)
-        job.storage = {}
-        job.global_storage = context.global_storage
-        if has_init or tell is not None:
-            began = context.clock()
-        if tell is not None:
-            tell(token, 'init', PhaseResult(None, None, began - started))
-        phase = 'check'
-        if tell is not None:
-            tell(token, 'check', None)
-        workdir.go()
-        result, error = job.Check(*context.args, **context.kwargs), None
-        if tell is None:
-            return result, None
+        if job_class in context.special:
+            job = _make_special(job_class, context)
+            began = clock()
+        else:
+            job = job_class()
+            job.storage = {}
+            job.global_storage = context.global_storage
+        if on_phase is not None:
+            began = clock()
+            on_phase(token, phase, PhaseResult(None, None, began - started))
+        phase = Phase.CHECK
+        if on_phase is not None:
+            on_phase(token, phase, None)
+        if changed:
+            raise _has_changed(changed)
+        result, error = _check(job, context, changed is not None), None
     except BaseException as caught:
-        result, error = None, strip_own_frame(caught)
-    ended = context.clock()
-    if tell is not None:
-        tell(token, phase, PhaseResult(result, error, ended - began))
+        result, error = None, strip_own_frames(caught)
+    ended = clock()
+    if on_phase is not None:
+        on_phase(token, phase, PhaseResult(result, error, ended - began))
+    if error is None:
+        return TryRecord(started, (began - started, ended - began), phase, result)
     try:
-        if phase == 'init':
-            return None, TryRecord(started, (ended - started,), phase, error)
+        if phase is Phase.INIT:
+            gave_up = _gives_up(error)
+            return TryRecord(started, (ended - started,), phase, None, error, gave_up=gave_up)
         seconds = began - started, ended - began
-        if error is None:
-            return result, TryRecord(started, seconds, phase)
-        if not context.no_act and is_failure(error):
-            return _run_and_recheck(token, job, started, seconds, error, ended, context)
-        would_run = context.no_act and has_hook(job, 'Run')
-        check = Failure.of(error)
-        return None, TryRecord(started, seconds, phase, error, check, would_run=would_run)
+        if context.no_act or _gives_up(error) or not is_failure(error):
+            return _without_run(job, started, seconds, error, context.no_act)
+        return _run_and_recheck(token, job, started, seconds, error, context, changed)
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
 
 
-def passed_unheard(started: float, ended: float) -> TryRecord:
-    """Return the record of a try that passed at once while nobody listened: all was its check."""
-    return TryRecord(started, (0.0, ended - started), 'check')
-
-
-def _start_afresh(job: Any) -> None:
-    """Let an object know nothing of earlier tries: a class may give the same one again."""
+def _make_special(job_class: type[Job], context: TryContext) -> Job:
+    """Make an object in whose making or filling the user's code has a say."""
+    context.workdir.go()
+    job: Job = call_hook(job_class, (), {})
     own = getattr(job, '__dict__', {})
-    for name in PROGRESS:
+    for name in PROGRESS:  # the class may give the object of an earlier try again
         own.pop(name, None)
+    for name, value in ('storage', {}), ('global_storage', context.global_storage):
+        try:
+            setattr(job, name, value)
+        except (AttributeError, TypeError):  # as of frozen dataclasses
+            object.__setattr__(job, name, value)
+    return job
+
+
+def _has_changed(changed: tuple[str, ...]) -> RuntimeError:
+    verb = 'has' if len(changed) == 1 else 'have'
+    return RuntimeError(f'{", ".join(changed)} {verb} changed')
+
+
+def _check(job: Any, context: TryContext, may_be_missing: bool) -> Any:
+    """Call Check in the directory of the run; a Job with WATCH needs none, and then passes."""
+    if may_be_missing and not has_hook(job, 'Check'):
+        return None
+    context.workdir.go()
+    result = call_hook(job.Check, context.args, context.kwargs)
+    if type(result) in UNEXECUTED:
+        raise never_executed(result, job, 'Check')
+    return result
+
+
+def _without_run(
+    job: Any, started: float, seconds: tuple[float, ...], error: BaseException, no_act: bool
+) -> TryRecord:
+    """Return the record of a try that its first Check has ended."""
+    gave_up = _gives_up(error)
+    return TryRecord(
+        started=started,
+        seconds=seconds,
+        phase=Phase.CHECK,
+        exception=error,
+        check=Failure.of(error),
+        would_run=no_act and not gave_up and has_hook(job, 'Run'),
+        gave_up=gave_up,
+    )
 
 
 def _run_and_recheck(
@@ -158,64 +205,107 @@ def _run_and_recheck(
     started: float,
     seconds: tuple[float, ...],
     check_error: BaseException,
-    checked: float,
-    context: Context,
-) -> tuple[Any, TryRecord]:
+    context: TryContext,
+    changed: tuple[str, ...] | None,
+) -> TryRecord:
     """Run and recheck a Job whose Check failed."""
-    tell, workdir, clock = context.tell, context.workdir, context.clock
-    # Past a __setattr__ that may refuse them; {} for an object that has no __dict__.
+    # Past its own __setattr__, which might reject these names. An object without __dict__ gets a
+    # throw-away dict.
     own = getattr(job, '__dict__', {})
     own['_check_exception'] = check_error
-    called = due = False
-    if tell is not None:
-        tell(token, 'run', None)
-    try:
-        workdir.go()
-        run = job.Run
-        if run is not None:
-            due, called = _register_cleanup(token, job, context), True
-        result, run_error = run(*context.args, **context.kwargs), None
-    except BaseException as caught:
-        result, run_error = None, strip_own_frame(caught)
-    ran = clock()
-    if tell is not None:
-        tell(token, 'run', PhaseResult(result, run_error, ran - checked))
-    own['_run_results'], own['_run_exception'] = result, run_error
-    seconds += (ran - checked,)
-    phase, error = 'run', run_error
-    if run_error is None or is_failure(run_error):
-        own['_check_phase'] = phase = 'recheck'
-        if tell is not None:
-            tell(token, 'recheck', None)
-        try:
-            workdir.go()
-            result, error = job.Check(*context.args, **context.kwargs), None
-        except BaseException as caught:
-            result, error = None, strip_own_frame(caught)
-        ended = clock()
-        if tell is not None:
-            tell(token, 'recheck', PhaseResult(result, error, ended - ran))
-        own['_recheck_results'], own['_recheck_exception'] = result, error
-        seconds += (ended - ran,)
+    registered: list[bool] = []
+    run = partial(_run, token, job, context, registered)
+    phase, last = Phase.RUN, _perform(token, Phase.RUN, run, context)
+    called = bool(registered)
+    ran = last.exception
+    own['_run_results'], own['_run_exception'] = last.result, ran
+    seconds += (last.seconds,)
+    # Where a change called for Run, a recheck may have nothing to look at.
+    if ran is None or is_failure(ran) and not (changed and called):
+        own['_check_phase'] = phase = Phase.RECHECK
+        last = _perform(token, phase, partial(_check, job, context, changed is not None), context)
+        own['_recheck_results'], own['_recheck_exception'] = last.result, last.exception
+        seconds += (last.seconds,)
     # Run may have set the Cleanup just now.
-    if not (due or called and 'Cleanup' in own and _register_cleanup(token, job, context)):
+    if called and not registered[0] and 'Cleanup' in own:
+        registered[0] = _register_cleanup(token, job, context)
+    if not any(registered):
         release_exceptions(job)
-    check = Failure.of(check_error, keep_frames=check_error is error)
-    run_failure = None
-    if called and run_error is not None:
-        run_failure = Failure.of(run_error, keep_frames=run_error is error)
+    error = last.exception
     try:
-        return result, TryRecord(started, seconds, phase, error, check, called, run_failure)
+        return TryRecord(
+            started=started,
+            seconds=seconds,
+            phase=phase,
+            result=last.result,
+            exception=error,
+            check=Failure.of(check_error),
+            ran=called,
+            run=Failure.of(ran) if called and ran is not None else None,
+            gave_up=error is not None and (_gives_up(error) or _gives_up(ran)),
+        )
     finally:
-        del error, check_error, run_error  # as above
+        del error, check_error, ran, last  # as above
 
 
-def _register_cleanup(token: Any, job: Any, context: Context) -> bool:
-    """Make the Cleanup of a try due, if its Job has one."""
-    due = has_hook(job, 'Cleanup')
-    if due:
-        context.owe(token, job)
-    return due
+def _run(token: Any, job: Any, context: TryContext, registered: list[bool]) -> Any:
+    """Call Run in the directory of the run, once its Cleanup is registered.
+
+    Args:
+        token: of the try.
+        job: its object.
+        context: of the run.
+        registered: gets whether there is a Cleanup, just before Run is called.
+    """
+    context.workdir.go()
+    deliver()  # so that no Cleanup is registered for a Run that doesn't begin
+    hook = job.Run
+    if hook is not None:
+        registered.append(_register_cleanup(token, job, context))
+    result = call_hook(hook, context.args, context.kwargs)
+    if type(result) in UNEXECUTED:
+        raise never_executed(result, job, 'Run')
+    return result
+
+
+def _perform(token: Any, phase: Phase, work: Callable[[], Any], context: TryContext) -> PhaseResult:
+    """Go through a phase, and tell who listens."""
+    on_phase, clock = context.on_phase, context.clock
+    if on_phase is not None:
+        on_phase(token, phase, None)
+    began = clock()
+    try:
+        result, error = work(), None
+    except BaseException as caught:
+        result, error = None, strip_own_frames(caught)
+    ended = PhaseResult(result, error, clock() - began)
+    try:
+        if on_phase is not None:
+            on_phase(token, phase, ended)
+        return ended
+    finally:
+        del error, ended  # as above
+
+
+def never_executed(result: Any, job: Job, hook: str) -> TypeError:
+    """Return the error for a hook whose result shows that nothing was executed."""
+    what = UNEXECUTED[type(result)]
+    if hasattr(result, 'close'):  # else Python warns of what was never awaited
+        result.close()
+    fix = 'call asyncio.run()' if what == 'a coroutine' else 'write it without yield'
+    return TypeError(f'{type(job).__name__}.{hook} returned {what}, so nothing was executed; {fix}')
+
+
+def _gives_up(error: BaseException | None) -> bool:
+    return issubclass(type(error), GiveUp)
+
+
+def _register_cleanup(token: Any, job: Any, context: TryContext) -> bool:
+    """Make the Cleanup of a try pending, if its Job has one."""
+    is_pending = has_hook(job, 'Cleanup')
+    if is_pending:
+        context.register_cleanup(token, job)
+    return is_pending
 
 
 def release_exceptions(job: Job) -> None:
@@ -225,6 +315,6 @@ def release_exceptions(job: Job) -> None:
 
 
 def has_hook(job: Job, hook: str) -> bool:
-    """Tell whether a Job has a hook, without calling what code of its own may compute it."""
+    """Return whether a Job has a hook, without calling code of its own that may compute it."""
     own = getattr(job, '__dict__', {})
     return (own[hook] if hook in own else getattr(type(job), hook, None)) is not None

@@ -17,14 +17,15 @@ from typing import Any
 
 from dojobber._failures import safe_repr
 from dojobber.errors import ConfigurationError, NotAJobError
-from dojobber.job import Job
+from dojobber.job import DummyJob, Job
 
 _LOG = logging.getLogger('DoJobber')
 _UNCALLED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 # What a class gives for any partialmethod: a function that looks plain, whatever it calls.
 _PARTIAL = partialmethod(print).__get__(None, object).__code__
 # What classes have that do nothing of their own when an object is made.
-_NO_INIT, _NO_NEW, _NO_CALL = object.__init__, object.__new__, type.__call__
+_NO_INIT, _NO_NEW, _NO_SETATTR = object.__init__, object.__new__, object.__setattr__
+_NO_CALL = type.__call__
 
 
 def is_job(value: object) -> bool:
@@ -86,11 +87,17 @@ def check_hooks(job: type[Job]) -> None:
         reject_async_or_generator(f'{job.__name__}.{name}', hook)
 
 
-def has_init(job: type[Job]) -> bool:
-    """Tell whether a Job calls code of the user's when an object is made."""
+def is_plain_dummy(job: type[Job]) -> bool:
+    """Return whether a Job is a DummyJob without a Check of its own."""
+    return getattr(job, 'Check', None) is DummyJob.Check
+
+
+def is_special(job: type[Job]) -> bool:
+    """Return whether users' code has a say when an object is made, or when attributes are set."""
     return (
         job.__init__ is not _NO_INIT
         or job.__new__ is not _NO_NEW
+        or job.__setattr__ is not _NO_SETATTR
         or type(job).__call__ is not _NO_CALL
     )
 

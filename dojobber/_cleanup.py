@@ -1,7 +1,7 @@
-"""The tries that are owed a Cleanup, unwound last one first.
+"""The stack of pending Cleanups, unwound last one first.
 
-Owns which Cleanups are due, and which are held back because one before them failed. Knows nothing
-of how the tries ended.
+Owns which Cleanups are pending, and which are retained because one before them failed. Knows
+nothing of how the tries ended.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 
-from dojobber._attempt import PhaseResult, release_exceptions
-from dojobber._failures import run_all, strip_own_frame
+from dojobber._attempt import UNEXECUTED, PhaseResult, never_executed, release_exceptions
+from dojobber._failures import strip_own_frames
 from dojobber._graph import Graph
+from dojobber._interrupt import call_cleanup, collect
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 
@@ -35,143 +36,110 @@ class PendingCleanup:
     #: The monotonic clock, in seconds.
     clock: Callable[[], float]
     #: Hears that the Cleanup begins (None) and how it ended.
-    tell: Callable[[PhaseResult | None], None]
+    on_phase: Callable[[PhaseResult | None], None]
 
 
 class CleanupStack:
-    """Hold what is due, for all runs of a DoJobber."""
+    """The pending Cleanups of all runs of a DoJobber."""
 
-    __slots__ = ('numbers', '_due', '_under_way', '_has_stragglers')
+    __slots__ = ('numbers', '_pending', '_in_flight')
 
     def __init__(self) -> None:
         """Make an empty stack."""
         #: Numbers the tries of all runs: Cleanups are called from the highest number down.
         self.numbers: Iterator[int] = count(1)
-        self._due: list[PendingCleanup] = []
-        #: Jobs that a run left under way, with what tells whether their tries have ended.
-        self._under_way: list[tuple[Graph, int, Callable[[], bool]]] = []
-        #: Whether threads that nobody waits for any more may make Cleanups due.
-        self._has_stragglers = False
+        self._pending: list[PendingCleanup] = []
+        #: Jobs that a run left in flight, with what tells whether their tries have ended.
+        self._in_flight: list[tuple[Graph, int, Callable[[], bool]]] = []
 
     @property
     def workdir(self) -> Workdir | None:
-        """The directory of the Cleanup at the top; None if none is due."""
-        return self._due[-1].workdir if self._due else None
+        """The directory of the Cleanup at the top; None if none is pending."""
+        return self._pending[-1].workdir if self._pending else None
 
-    def push(self, debt: PendingCleanup) -> None:
-        """Make a Cleanup due."""
-        debt.workdir.share()
-        if self._has_stragglers:
-            # Not between the Cleanup at the top, which may be under way, and its end.
-            self._due.insert(0, debt)
-        else:
-            self._due.append(debt)
+    def push(self, pending: PendingCleanup) -> None:
+        """Make a Cleanup pending, from any thread."""
+        pending.workdir.share()
+        self._pending.append(pending)
 
-    def owes(self, number: int) -> bool:
-        """Tell whether the Cleanup of a try is due."""
-        return any(debt.number == number for debt in self._due)
+    def is_pending(self, number: int) -> bool:
+        """Return whether the Cleanup of a try is pending."""
+        return any(pending.number == number for pending in self._pending)
 
-    def hold_back(self, graph: Graph, under_way: Mapping[int, Callable[[], bool]]) -> None:
-        """Leave alone what Jobs need that are under way still, as long as they are.
+    def retain(self, graph: Graph, in_flight: Mapping[int, Callable[[], bool]]) -> None:
+        """Keep back the Cleanups of tries that are in flight, and of the Jobs that they need.
 
         Args:
             graph: their graph.
-            under_way: for each of them, by its position, what tells whether its try has ended.
+            in_flight: for each of them, by its position, what tells whether its try has ended.
         """
-        self._under_way += [(graph, node, has_ended) for node, has_ended in under_way.items()]
-        self._has_stragglers |= bool(under_way)
+        self._in_flight += [(graph, node, has_ended) for node, has_ended in in_flight.items()]
 
     def unwind(self, errors: list[BaseException]) -> None:
-        """Call the Cleanups that are due; those that fail or are held back stay due.
+        """Call the pending Cleanups; those that fail or are retained stay pending.
 
         Args:
-            errors: gets what they raise, in order.
+            errors: gets what they and the handlers of signals raise, in order.
         """
-        self._under_way = [
-            (graph, node, has_ended)
-            for graph, node, has_ended in self._under_way
-            if not has_ended()
-        ]
-        held_back = _HeldBack()
-        for graph, node, _ in self._under_way:
-            held_back.below(graph, node)
-        unwinding = _Unwinding(self._due, held_back)
-        self._due.sort(key=attrgetter('number'))
-        run_all(errors, unwinding.go_on, unwinding.put_back)
+        self._in_flight = [each for each in self._in_flight if not each[2]()]
+        retained = _Retained()
+        for graph, node, _ in self._in_flight:
+            retained.add(graph, node)
+        kept = []
+        self._pending.sort(key=attrgetter('number'))
+        try:
+            while self._pending:
+                collect(errors)
+                pending = self._pending.pop()
+                kept.append(pending)
+                if pending not in retained and _call(pending, errors):
+                    kept.pop()
+                else:  # in its run it may have needed other Jobs than in a later one
+                    retained.add(pending.graph, pending.node)
+        finally:
+            self._pending += reversed(kept)
 
     def unwind_all(self, errors: list[BaseException]) -> None:
-        """Do as `unwind`, but hold back nothing for what a run left under way."""
-        self._under_way = []
+        """Do as `unwind`, but retain nothing for tries that a run left in flight."""
+        self._in_flight = []
         self.unwind(errors)
 
 
-class _Unwinding:
-    """Work a stack off from its top; Ctrl-C at any moment neither ends that nor repeats a call."""
-
-    __slots__ = ('_due', '_kept', '_held_back')
-
-    def __init__(self, due: list[PendingCleanup], held_back: _HeldBack) -> None:
-        self._due = due
-        self._kept: list[PendingCleanup] = []
-        self._held_back = held_back
-
-    def go_on(self, errors: list[BaseException]) -> None:
-        while self._due:
-            debt = self._due[-1]
-            if debt in self._held_back:
-                # With other DEPS in its run than in a later one, it may need other Jobs.
-                self._held_back.below(debt.graph, debt.node)
-                _move_last(self._due, self._kept)
-            else:
-                self._call(errors)
-
-    def _call(self, errors: list[BaseException]) -> None:
-        debt, result, error, began = self._due[-1], None, None, 0.0
-        try:
-            debt.tell(None)
-        except BaseException as caught:  # Ctrl-C in a listener costs no Cleanup
-            errors.append(strip_own_frame(caught))
-        try:
-            began = debt.clock()
-            debt.workdir.go()
-            hook = debt.job.Cleanup  # type: ignore[attr-defined]
-            if hook is None:  # since Run was called
-                hook = _nothing
-            # In one line: what is popped has been called to its end, whatever comes after that.
-            result, _ = hook(), self._due.pop()
-        except BaseException as caught:
-            error = strip_own_frame(caught)
-            errors.append(error)
-        if self._due and self._due[-1] is debt:
-            self._held_back.below(debt.graph, debt.node)
-            _move_last(self._due, self._kept)
-        else:
-            error = None  # Ctrl-C that came after its end is no failure of it
-            release_exceptions(debt.job)
-            debt.workdir.release()
-        try:
-            debt.tell(PhaseResult(result, error, debt.clock() - began))
-        finally:
-            del error  # its traceback leads back to this frame
-
-    def put_back(self, errors: list[BaseException]) -> None:
-        while self._kept:
-            _move_last(self._kept, self._due)
+def _call(pending: PendingCleanup, errors: list[BaseException]) -> bool:
+    """Call a Cleanup and return whether it succeeded."""
+    job, result, error = pending.job, None, None
+    _tell(pending, None, errors)
+    began = pending.clock()
+    try:
+        pending.workdir.go()
+        hook = job.Cleanup  # type: ignore[attr-defined]
+        if hook is not None:  # as Run may have set it
+            result = call_cleanup(hook)
+        if type(result) in UNEXECUTED:
+            raise never_executed(result, job, 'Cleanup')
+    except BaseException as caught:
+        error = strip_own_frames(caught)
+        errors.append(error)
+    seconds = pending.clock() - began
+    if error is None:
+        release_exceptions(job)
+        pending.workdir.release()
+    try:
+        _tell(pending, PhaseResult(result, error, seconds), errors)
+        return error is None
+    finally:
+        del error  # its traceback leads back to this frame
 
 
-def _move_last(source: list[PendingCleanup], target: list[PendingCleanup]) -> None:
-    """Move a debt so that Ctrl-C leaves it in both lists at worst; the next call sees that."""
-    if not target or target[-1] is not source[-1]:
-        target.append(source[-1])
-    source.pop()
+def _tell(pending: PendingCleanup, ended: PhaseResult | None, errors: list[BaseException]) -> None:
+    try:
+        pending.on_phase(ended)
+    except BaseException as caught:  # Ctrl-C in a listener costs no Cleanup
+        errors.append(caught)
 
 
-def _nothing() -> None:
-    """Take the place of a Cleanup that there is not."""
-
-
-class _HeldBack:
-    """The Jobs that may still be in use."""
+class _Retained:
+    """The Jobs that may still be in use, so that their Cleanups have to wait."""
 
     __slots__ = ('_jobs', '_seen')
 
@@ -179,19 +147,16 @@ class _HeldBack:
         self._jobs: set[type[Job]] = set()
         self._seen: dict[Graph, set[int]] = {}
 
-    def __contains__(self, debt: PendingCleanup) -> bool:
-        return debt.graph.jobs[debt.node] in self._jobs
+    def __contains__(self, pending: PendingCleanup) -> bool:
+        return pending.graph.jobs[pending.node] in self._jobs
 
-    def below(self, graph: Graph, node: int) -> None:
+    def add(self, graph: Graph, node: int) -> None:
         """Add a Job and all that it depends on."""
         seen = self._seen.setdefault(graph, set())
         reached = [node]
-        found: set[int] = set()
         while reached:
             node = reached.pop()
-            if node not in seen and node not in found:
-                found.add(node)
+            if node not in seen:
+                seen.add(node)
+                self._jobs.add(graph.jobs[node])
                 reached += graph.dependencies[node]
-        # All at once, or nothing: Ctrl-C may come at any moment.
-        self._jobs |= {graph.jobs[node] for node in found}
-        seen |= found

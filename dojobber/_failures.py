@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Container
+from contextlib import suppress
 from functools import lru_cache
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
+
+from dojobber.job import Job
 
 # By their descriptors: a class may be frozen, or have attributes of its own by these names.
 _traceback: Any = vars(BaseException)['__traceback__'].__get__
@@ -20,6 +23,9 @@ _set_traceback: Any = vars(BaseException)['__traceback__'].__set__
 _attributes: Any = vars(BaseException)['__dict__'].__get__
 _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
+
+# The modules that call hooks and catch what they raise.
+_CATCHERS = 'dojobber._attempt', 'dojobber._interrupt', 'dojobber._cleanup'
 
 #: Where this library is.
 PACKAGE = os.path.dirname(__file__) + os.sep
@@ -31,11 +37,42 @@ def is_failure(error: BaseException) -> bool:
     return issubclass(type(error), (Exception, SystemExit))
 
 
-def strip_own_frame(error: BaseException) -> BaseException:
-    """Take the catcher's frame off the traceback: it would keep the exception alive in a ring."""
+def strip_own_frames(error: BaseException) -> BaseException:
+    """Take the frames of the library off a traceback, down to that of the hook.
+
+    They would keep the exception alive in a ring.
+    """
     found = _traceback(error)
-    _set_traceback(error, found and found.tb_next)
+    while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
+        found = found.tb_next
+    _set_traceback(error, found)
+    if found is not None and found.tb_next is not None:
+        _cut_earlier_tries(found)
     return error
+
+
+def _cut_earlier_tries(hook: TracebackType) -> None:
+    """Cut off the frames of earlier tries, which an exception has that is raised again and again.
+
+    A `concurrent.futures.Future`, for one, raises the same exception whenever it is asked.
+    """
+    above, job = hook, None
+    while (below := above.tb_next) is not None:
+        if below.tb_frame.f_code is hook.tb_frame.f_code:
+            job = job or _job(hook)
+            if job is None or _job(below) is not job:  # else the hook has called itself
+                above.tb_next = None
+                return
+        above = below
+
+
+def _job(hook: TracebackType) -> Job | None:
+    """Return the Job on which a hook was called; None for a static one."""
+    for value in hook.tb_frame.f_locals.values():
+        first = value[0] if type(value) is tuple and value else value
+        if isinstance(first, Job):
+            return first
+    return None
 
 
 class Failure(NamedTuple):
@@ -47,19 +84,15 @@ class Failure(NamedTuple):
     line: int
 
     @classmethod
-    def of(cls, error: BaseException, keep_frames: bool = True) -> Failure:
-        """Look where an exception came from, and perhaps let go of the objects in its frames."""
+    def of(cls, error: BaseException) -> Failure:
+        """Look where an exception came from."""
         found = _traceback(error)
         if found is None:
             _, file, line = _carried(error)
             return cls(error, file, line)
         if found.tb_next is not None:
             found = _own_line(found)
-        if not keep_frames:
-            _set_traceback(error, None)
-            if _context(error) is not None or _cause(error) is not None:
-                release_frames(error)
-        # As _make does; this is felt in each try that fails.
+        # As _make() does, which is measurably faster than calling the class.
         return tuple.__new__(cls, (error, found.tb_frame.f_code.co_filename, found.tb_lineno))
 
 
@@ -89,40 +122,47 @@ def _is_users_own(file: str) -> bool:
     return not is_library and 'site-packages' not in file and 'dist-packages' not in file
 
 
+def release_callers(error: BaseException) -> None:
+    """Let go of the objects in the frames that called the hooks which an exception came through.
+
+    A frame keeps its caller alive. So by way of the library's frames an exception would keep the
+    run alive that keeps the exception.
+    """
+    for each in _chain(error):
+        found = _traceback(each)
+        own = set()
+        while found is not None:
+            own.add(found.tb_frame)
+            found = found.tb_next
+        for frame in own:
+            _clear_callers(frame, own)
+
+
+def _clear_callers(frame: FrameType, spared: Container[FrameType]) -> None:
+    caller = frame.f_back
+    with suppress(RuntimeError):  # raised by a frame that is still executing
+        while caller is not None and caller not in spared:
+            caller.clear()
+            caller = caller.f_back
+
+
 def release_frames(error: BaseException) -> None:
     """Let go of the objects in the frames of an exception, and of those that led to it."""
+    for each in _chain(error):
+        _set_traceback(each, None)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an exception and those that led to it."""
     seen = {id(error)}
     chain = [error]
-    while chain:
-        error = chain.pop()
-        _set_traceback(error, None)
+    for each in chain:
         for link in (_cause, _context):
-            before = link(error)
+            before = link(each)
             if before is not None and id(before) not in seen:
                 seen.add(id(before))
                 chain.append(before)
-
-
-def run_all(errors: list[BaseException], *steps: Callable[[list[BaseException]], object]) -> None:
-    """Take steps one after the other, all of them, whatever is raised.
-
-    Args:
-        errors: is given to each step, and gets what it raises.
-        *steps: one that Ctrl-C hits is taken again, and must go on where it was.
-    """
-    left = list(reversed(steps))
-    step = None
-    while left:
-        try:
-            while left:
-                step = left[-1]
-                step(errors)
-                left.pop()
-        except BaseException as caught:
-            errors.append(caught)
-            # What a signal handler raises may come when the step is gone.
-            if is_failure(caught) and left and left[-1] is step:
-                left.pop()
+    return chain
 
 
 def safe_str(error: BaseException) -> str:

@@ -15,8 +15,8 @@ from dojobber._attributes import (
     as_tries,
     check_hooks,
     dependencies_of,
-    has_init,
     is_job,
+    is_special,
 )
 from dojobber._failures import safe_repr
 from dojobber.errors import CycleError, DuplicateNameError, NotAJobError
@@ -29,7 +29,7 @@ _Node = TypeVar('_Node')
 class Graph:
     """Hold Jobs in depth-first post-order and what each of them depends on."""
 
-    __slots__ = ('jobs', 'names', 'dependencies', 'tries', 'delays', 'inits')
+    __slots__ = ('jobs', 'names', 'dependencies', 'tries', 'delays', 'special', 'watched')
 
     def __init__(self) -> None:
         """Make an empty graph; `walk` fills it. Once returned it doesn't change."""
@@ -43,8 +43,10 @@ class Graph:
         self.tries: list[float] = []
         #: Seconds from the start of a try of each Job to the start of its next.
         self.delays: list[float] = []
-        #: The Jobs that call code of the user's when an object is made.
-        self.inits: set[type[Job]] = set()
+        #: The Jobs in whose objects' making or filling users' code has a say.
+        self.special: set[type[Job]] = set()
+        #: For each Job with WATCH, the positions of the Jobs in it.
+        self.watched: dict[int, tuple[int, ...]] = {}
 
     def nodes(self) -> list[str]:
         """Return the names of the Jobs, dependencies first."""
@@ -77,7 +79,7 @@ class Graph:
             return self
         order = post_order(root, self.dependencies.__getitem__)
         part = Graph()
-        part.inits = self.inits
+        part.special = self.special
         moved = {old: new for new, old in enumerate(order)}
         for old in order:
             part.jobs.append(self.jobs[old])
@@ -125,8 +127,8 @@ def walk(root: type[Job], default_tries: float, default_retry_delay: float) -> G
     for job in graph.jobs:
         graph.dependencies.append(tuple([position[each] for each in found[job]]))
         check_hooks(job)
-        if has_init(job):
-            graph.inits.add(job)
+        if is_special(job):
+            graph.special.add(job)
         tries, delay = job.TRIES, job.RETRY_DELAY
         graph.tries.append(
             default_tries if tries is None else as_tries(f'{job.__name__}.TRIES', tries)

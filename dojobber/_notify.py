@@ -11,17 +11,18 @@ from collections.abc import Iterable, Sequence
 from dojobber import events
 from dojobber._attempt import PhaseResult, TryRecord
 from dojobber._failures import is_failure, safe_repr
+from dojobber._interrupt import call_listener
 from dojobber._results import Results
 from dojobber.job import Job
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 
 _LOG = logging.getLogger('DoJobber')
 
 
 class Notifier:
-    """Tell of one run. Jobs are known by their positions in its graph."""
+    """The listeners of one run. Jobs are known by their positions in its graph."""
 
-    __slots__ = ('raises', '_listeners', '_results', '_allowed', '_ended')
+    __slots__ = ('_listeners', '_results', '_allowed', '_ended')
 
     def __init__(
         self, listeners: Iterable[events.Listener], results: Results, allowed: Sequence[float]
@@ -33,8 +34,6 @@ class Notifier:
             results: of the run.
             allowed: for each Job how often it may be tried.
         """
-        #: Whether a listener can end the run.
-        self.raises = True
         self._listeners = tuple(listeners)
         self._results = results
         self._allowed = allowed
@@ -44,14 +43,14 @@ class Notifier:
     def run_started(self) -> None:
         """Tell that the run begins."""
         results = self._results
-        self._tell(events.RunStarted(tuple(results.graph.jobs), results.no_act))
+        self._emit(events.RunStarted(tuple(results.graph.jobs), results.no_act))
 
     def try_started(self, node: int) -> None:
         """Tell that the next try of a Job begins."""
-        self._tell(events.TryStarted(*self._try(node)))
+        self._emit(events.TryStarted(*self._try(node)))
 
     def phase(
-        self, node: int, phase: str, ended: PhaseResult | None, number: int | None = None
+        self, node: int, phase: Phase, ended: PhaseResult | None, number: int | None = None
     ) -> None:
         """Tell that a phase begins (None) or how it ended.
 
@@ -62,18 +61,18 @@ class Notifier:
             number: of the Job's try; None means the one that is under way.
         """
         if ended is None:
-            self._tell(events.PhaseStarted(*self._try(node, number), phase))
+            self._emit(events.PhaseStarted(*self._try(node, number), phase))
         else:
             error = ended.exception
             outcome = 'pass' if error is None else 'fail' if is_failure(error) else 'interrupt'
-            self._tell(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
+            self._emit(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
 
     def try_ended(self, node: int, record: TryRecord, not_before: float | None) -> None:
         """Tell how a try ended, and what becomes of its Job if that is clear now."""
         passed = record.exception is None
-        number = self._results.tries.used(node, passed)
+        number = self._results.tries(node)
         left = self._allowed[node] - number
-        self._tell(
+        self._emit(
             events.TryEnded(*self._try(node, number), passed, record.phase, left, not_before)
         )
         if not_before is None:
@@ -82,19 +81,25 @@ class Notifier:
     def waiting(self, seconds: float, nodes: Iterable[int]) -> None:
         """Tell that the run sleeps until some Jobs may be tried."""
         names = self._results.graph.names
-        self._tell(events.Waiting(seconds, tuple(names[node] for node in nodes)))
+        self._emit(events.Waiting(seconds, tuple(names[node] for node in nodes)))
 
     def rest_ended(self) -> None:
         """Tell what becomes of the Jobs that were never tried, or could be tried once more."""
-        if not all(self._ended):
-            for node, outcome in enumerate(self._results.outcomes()):
-                if not self._ended[node]:
+        if all(self._ended):
+            return
+        interrupts: list[BaseException] = []
+        for node, outcome in enumerate(self._results.outcomes()):
+            if not self._ended[node]:
+                try:
                     self._job_ended(node, outcome)
+                except BaseException as caught:
+                    interrupts.append(caught)
+        _raise_first(interrupts)
 
     def run_ended(self) -> None:
         """Tell that the run has ended."""
         results = self._results
-        self._tell(events.RunEnded(dict(results.nodestatus), results.seconds or 0.0))
+        self._emit(events.RunEnded(dict(results.nodestatus), results.seconds or 0.0))
 
     def _job_ended(self, node: int, outcome: Outcome) -> None:
         self._ended[node] = True
@@ -106,22 +111,29 @@ class Notifier:
             below = [graph.names[each] for each in graph.dependencies[node]]
             unmet = tuple(each for each in below if not results.nodestatus[each])
         exception = results.nodeexceptions.get(name)
-        self._tell(events.JobEnded(name, graph.jobs[node], status, outcome, exception, unmet))
+        self._emit(events.JobEnded(name, graph.jobs[node], status, outcome, exception, unmet))
 
     def _try(self, node: int, number: int | None = None) -> tuple[str, type[Job], int, float]:
         graph = self._results.graph
-        number = self._results.tries.number(node) if number is None else number
+        number = self._results.number(node) if number is None else number
         return graph.names[node], graph.jobs[node], number, self._allowed[node]
 
-    def _tell(self, event: events.Event) -> None:
+    def _emit(self, event: events.Event) -> None:
         interrupts: list[BaseException] = []
         for listener in self._listeners:
             try:
-                listener(event)
+                call_listener(listener, event)
             except (Exception, SystemExit):
                 self._listeners = tuple(each for each in self._listeners if each is not listener)
                 _LOG.exception('%s raised, and hears no more of this run', safe_repr(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
-        if interrupts and self.raises:
+        _raise_first(interrupts)
+
+
+def _raise_first(interrupts: list[BaseException]) -> None:
+    if interrupts:
+        try:
             raise interrupts[0]
+        finally:
+            interrupts.clear()  # their tracebacks lead back to this frame

@@ -1,27 +1,23 @@
 """What configure() was told about running.
 
-Owns the options and who listens to a run because of them. Knows nothing of how a run goes.
+Owns the options and their checks. Knows nothing of how a run goes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dojobber._attributes import reject_async_or_generator
-from dojobber._executors.pool import Pool
 from dojobber._failures import safe_repr
-from dojobber._output.console import Console, log_tries
 from dojobber.errors import ConfigurationError
 from dojobber.events import Listener
 
 _LOG = logging.getLogger('DoJobber')
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the last configure() said."""
 
     no_act: bool = False
@@ -32,24 +28,12 @@ class Options:
     listeners: tuple[Listener, ...] = ()
     summary: bool = False
     progress: bool = False
-    #: None: Jobs are tried one after the other, in the driver.
-    pool: Pool | None = None
 
     @property
-    def listens(self) -> bool:
+    def is_observed(self) -> bool:
         """Whether anyone has use for more than the ends of Cleanups."""
         asked = self.verbose or self.debug or self.summary or self.progress
         return asked or bool(self.listeners) or _LOG.isEnabledFor(logging.DEBUG)
-
-    def all_listeners(self, first: Iterable[Listener], last: Iterable[Listener]) -> list[Listener]:
-        """Return who listens to a run, in order; the console always does.
-
-        Args:
-            first: come before all others.
-            last: come after them.
-        """
-        log = [log_tries] if _LOG.isEnabledFor(logging.DEBUG) else []
-        return [*first, Console(self.verbose, self.debug), *log, *self.listeners, *last]
 
 
 def as_listeners(listeners: Any) -> tuple[Listener, ...]:

@@ -1,7 +1,7 @@
 """What came of the Jobs of one run.
 
 Owns the dicts that users see and, by the positions of the Jobs, what a report is made from. Takes
-in what it is told, and knows which outcome that makes.
+in how tries ended, and knows which outcome that makes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,50 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from dojobber._attempt import TryRecord
-from dojobber._failures import Failure, release_frames
+from dojobber._attributes import is_plain_dummy
+from dojobber._failures import Failure, release_callers, release_frames
 from dojobber._graph import Graph
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 
-_PHASES = 'init', 'check', 'run', 'recheck'
-# What depends on a Job that ended as one of the former is blocked, as one of the latter might run.
+#: Dependents of a Job of such an outcome are blocked.
 BLOCKING = {Outcome.FAILED, Outcome.BLOCKED}
+# Dependents of a Job of such an outcome might run.
 _POSSIBLE = {Outcome.WOULD_RUN, Outcome.MIGHT_RUN}
+# Of so many tries the spans are kept.
+_MOST_SPANS = 100
+_PHASES = [phase.value for phase in (Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK)]
+
+
+class Totals(NamedTuple):
+    """The tries of a Job, taken together."""
+
+    #: How long init, check, run and recheck took, as far as a try came.
+    seconds: tuple[float, ...]
+    #: The instants at which each try began and ended, those of the last 100 tries.
+    spans: tuple[tuple[float, float], ...]
+    #: Whether any try called Run.
+    ran: bool
+    #: What Run raised, in the latest try in which it did.
+    run: Failure | None
+
+    def plus(self, later: Totals) -> Totals:
+        """Return the totals of these tries and later ones."""
+        seconds = zip_longest(self.seconds, later.seconds, fillvalue=0.0)
+        return Totals(
+            tuple([one + other for one, other in seconds]),
+            (self.spans + later.spans)[-_MOST_SPANS:],
+            self.ran or later.ran,
+            later.run or self.run,
+        )
+
+    def phase_seconds(self) -> dict[str, float]:
+        """Return how long each phase took, by its name."""
+        return dict(zip(_PHASES, self.seconds))
+
+
+def _totals_of(record: TryRecord) -> Totals:
+    span = record.started, record.started + sum(record.seconds)
+    return Totals(record.seconds, (span,), record.ran, record.run)
 
 
 class Results:
@@ -30,51 +66,105 @@ class Results:
         'noderesults',
         'nodeexceptions',
         'global_storage',
-        'tries',
+        'failures',
+        'changed',
         'cleanups',
         'started',
         'ended',
+        '_keep_frames',
+        '_is_complete',
+        '_last',
+        '_earlier',
+        '_failed_tries',
+        '_retried',
+        '_interrupted',
+        '_changed_groups',
+        '_unchanged',
     )
 
-    def __init__(self, graph: Graph, no_act: bool) -> None:
-        """Make the results of a run that has not begun."""
+    def __init__(self, graph: Graph, no_act: bool, keep_frames: bool = False) -> None:
+        """Make the results of a run that has not begun.
+
+        Args:
+            graph: its Jobs.
+            no_act: whether Run is never called.
+            keep_frames: whether exceptions that did not decide keep their frames: a listener that
+                has heard of one may still look at it.
+        """
         self.graph = graph
         self.no_act = no_act
+        self._keep_frames = keep_frames
         # By name.
         self.nodestatus: dict[str, bool | None] = {}
         self.noderesults: dict[str, Any] = {}
         self.nodeexceptions: dict[str, BaseException] = {}
         self.global_storage: dict[Any, Any] = {}
-        self.tries = Tries()
+        #: Why the last failed try of a Job failed; also of a Job that succeeded later.
+        self.failures: dict[int, Failure] = {}
+        #: The names of the Jobs in a Job's WATCH whose change called for its Run.
+        self.changed: dict[int, tuple[str, ...]] = {}
         self.cleanups = Cleanups()
         #: The instants at which the run began and ended; None before.
         self.started: float | None = None
         self.ended: float | None = None
+        self._is_complete = False
+        #: The last try of each Job, and the totals of those before it.
+        self._last: dict[int, TryRecord] = {}
+        self._earlier: dict[int, Totals] = {}
+        self._failed_tries: dict[int, int] = {}
+        #: The failed Jobs that are to be tried again.
+        self._retried: set[int] = set()
+        #: The Jobs that were in flight when the run was ended.
+        self._interrupted: set[int] = set()
+        #: Jobs that were asked for by `has_changed`, so that none is looked at often.
+        self._changed_groups: set[int] = set()
+        self._unchanged: set[int] = set()
 
-    def succeeded(self, node: int, result: Any) -> None:
-        """Take in that a Job succeeded."""
+    def succeeded(self, node: int, record: TryRecord) -> None:
+        """Take in a try that passed."""
+        self._add(node, record)
         name = self.graph.names[node]
         self.nodestatus[name] = True
-        self.noderesults[name] = result
-        if name in self.nodeexceptions:
-            before = self.nodeexceptions.pop(name)
-            self.tries.failures[node] = Failure.of(before, keep_frames=False)
+        self.noderesults[name] = record.result
+        if node in self._failed_tries:
+            self._retried.discard(node)
+            del self.nodeexceptions[name]
+            self._release(self.failures[node], None)
 
-    def failed(self, node: int, exception: BaseException) -> None:
-        """Take in that a try of a Job failed."""
-        self.tries.failed[node] = self.tries.number(node)
+    def failed(
+        self, node: int, record: TryRecord, exception: BaseException, is_retried: bool
+    ) -> None:
+        """Take in a try that failed, and whether the Job is to be tried again."""
+        self._add(node, record)
+        self._failed_tries[node] = self.number(node)
+        (self._retried.add if is_retried else self._retried.discard)(node)
         self._end_badly(node, exception)
 
-    def interrupted(self, node: int, exception: BaseException) -> None:
-        """Take in that the run was ended while a Job was under way."""
-        self.tries.interrupted.add(node)
+    def interrupted(self, node: int, exception: BaseException, record: TryRecord | None) -> None:
+        """Take in that the run was ended while a Job was in flight.
+
+        Args:
+            node: the Job.
+            exception: the one that ended the run.
+            record: of the try, as far as it came; None if that is not known.
+        """
+        if record is not None:
+            self._add(node, record)
+        self._retried.discard(node)
+        self._interrupted.add(node)
         self._end_badly(node, exception)
 
     def complete(self) -> None:
-        """Give each Job a status that has none yet."""
+        """Take in that no try follows: give each Job a status that has none yet."""
+        self._is_complete = True
         if len(self.nodestatus) < len(self.graph.names):
             for name in self.graph.names:
                 self.nodestatus.setdefault(name, None)
+
+    def release_callers(self) -> None:
+        """Let no exception keep these results alive by way of its frames."""
+        for failure in [*self.failures.values(), *self.cleanups.failures.values()]:
+            release_callers(failure.exception)
 
     @property
     def seconds(self) -> float | None:
@@ -103,121 +193,79 @@ class Results:
         if status is None:
             return Outcome.NOT_RUN
         if status:
-            return Outcome.CHANGED if self.tries.ran(node) else Outcome.OK
-        if node in self.tries.interrupted:
+            return Outcome.CHANGED if self._ran(node) else Outcome.OK
+        if node in self._interrupted or self._is_complete and node in self._retried:
             return Outcome.INTERRUPTED
-        return Outcome.WOULD_RUN if self.tries.last[node].would_run else Outcome.FAILED
+        return Outcome.WOULD_RUN if self._last[node].would_run else Outcome.FAILED
 
-    def colours(self) -> dict[str, str]:
-        """Return how to draw the Jobs that were tried, by name."""
-        found = {}
-        for node, name in enumerate(self.graph.names):
-            record, status = self.tries.last.get(node), self.nodestatus.get(name)
-            if status:
-                rechecked = record is not None and record.phase == 'recheck'
-                found[name] = 'darkgreen' if rechecked else 'green'
-            elif status is False:
-                found[name] = 'red'
-        return found
+    def number(self, node: int) -> int:
+        """Return the number of a Job's try that is in flight, or of its last if it succeeded."""
+        return self._failed_tries.get(node, 0) + 1
+
+    def tries(self, node: int) -> int:
+        """Return how many tries a Job has used."""
+        is_successful = bool(self.nodestatus.get(self.graph.names[node]))
+        return self._failed_tries.get(node, 0) + (is_successful or node in self._interrupted)
+
+    def last(self, node: int) -> TryRecord | None:
+        """Return how the last try of a Job went; None if it was not tried."""
+        return self._last.get(node)
+
+    def totals(self, node: int) -> Totals | None:
+        """Return all tries of a Job, taken together; None if it was not tried."""
+        last, earlier = self._last.get(node), self._earlier.get(node)
+        if last is None:
+            return None
+        totals = _totals_of(last)
+        return totals if earlier is None else earlier.plus(totals)
+
+    def has_changed(self, node: int) -> bool:
+        """Return whether a Job that succeeded changed; a plain DummyJob, if any of its DEPS did."""
+        reached, seen = [node], set[int]()
+        while reached:
+            each = reached.pop()
+            if self.outcome(each) is Outcome.CHANGED or each in self._changed_groups:
+                self._changed_groups.add(node)
+                return True
+            if each not in seen and each not in self._unchanged:
+                seen.add(each)
+                if is_plain_dummy(self.graph.jobs[each]):
+                    reached += self.graph.dependencies[each]
+        self._unchanged |= seen
+        return False
+
+    def _ran(self, node: int) -> bool:
+        earlier = self._earlier.get(node)
+        return self._last[node].ran or earlier is not None and earlier.ran
+
+    def _add(self, node: int, record: TryRecord) -> None:
+        last = self._last.get(node)
+        if last is not None:
+            earlier = self._earlier.get(node)
+            totals = _totals_of(last)
+            self._earlier[node] = totals if earlier is None else earlier.plus(totals)
+            self._release(last.run, record.exception)  # it no longer decides
+        self._last[node] = record
+        if record.check is not None:
+            self._release(record.check, record.exception)
+            self._release(record.run, record.exception)
+
+    def _release(self, failure: Failure | None, deciding: BaseException | None) -> None:
+        """Let go of the frames of an exception that did not decide."""
+        if failure is not None and failure.exception is not deciding and not self._keep_frames:
+            release_frames(failure.exception)
 
     def _end_badly(self, node: int, exception: BaseException) -> None:
         name = self.graph.names[node]
         self.nodestatus[name] = False
         self.nodeexceptions[name] = exception
-
-
-class Earlier(NamedTuple):
-    """What the tries of a Job before its last one came to."""
-
-    #: When the first of them began.
-    started: float
-    #: How long init, check, run and recheck took together, as far as they came.
-    seconds: tuple[float, ...]
-    #: Whether any of them called Run.
-    ran: bool
-    #: What Run raised in the latest of them in which it raised.
-    run: Failure | None
-
-
-class Tries:
-    """The tries of each Job, without those whose Check passed at once while nobody listened."""
-
-    __slots__ = ('failed', 'failures', 'last', 'earlier', 'interrupted')
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        #: How many tries of a Job have failed.
-        self.failed: dict[int, int] = {}
-        #: Why a Job failed that succeeded later.
-        self.failures: dict[int, Failure] = {}
-        #: How the last try of a Job went.
-        self.last: dict[int, TryRecord] = {}
-        self.earlier: dict[int, Earlier] = {}
-        #: The Jobs that were under way when the run was ended.
-        self.interrupted: set[int] = set()
-
-    def number(self, node: int) -> int:
-        """Return the number of a Job's try that is under way, or of its last if it succeeded."""
-        return self.failed.get(node, 0) + 1
-
-    def ran(self, node: int) -> bool:
-        """Tell whether any try of a Job called Run."""
-        earlier = self.earlier.get(node)
-        record = self.last.get(node)
-        return bool(earlier and earlier.ran or record and record.ran)
-
-    def used(self, node: int, status: bool | None) -> int:
-        """Return how many tries a Job of this status has used."""
-        failed = self.failed.get(node, 0)
-        return failed + 1 if status or node in self.interrupted else failed
-
-    def span(self, node: int) -> tuple[float, float] | None:
-        """Return the instants at which a Job's first try began and its last one ended, if known."""
-        last, earlier = self.last.get(node), self.earlier.get(node)
-        if last is None:
-            return None
-        started = last.started if earlier is None else earlier.started
-        return started, last.started + sum(last.seconds)
-
-    def run_failure(self, node: int) -> Failure | None:
-        """Return what Run raised, in the latest try of a Job in which it did."""
-        earlier, record = self.earlier.get(node), self.last.get(node)
-        if record is not None and record.run is not None:
-            return record.run
-        return None if earlier is None else earlier.run
-
-    def seconds(self, node: int) -> dict[str, float] | None:
-        """Return how long each phase of a Job took in all its tries; None if it was not taken."""
-        last, earlier = self.last.get(node), self.earlier.get(node)
-        if last is None:
-            return None
-        return dict(zip(_PHASES, last.seconds if earlier is None else _total(earlier, last)))
-
-    def add(self, node: int, record: TryRecord) -> None:
-        """Take in how a try went."""
-        if node in self.last:
-            self.earlier[node] = self._folded(node)
-        self.last[node] = record
-
-    def _folded(self, node: int) -> Earlier:
-        last, earlier = self.last[node], self.earlier.get(node)
-        if last.run is not None:
-            release_frames(last.run.exception)  # it no longer decides
-        if earlier is None:
-            return Earlier(last.started, last.seconds, last.ran, last.run)
-        ran, run = earlier.ran or last.ran, last.run or earlier.run
-        return Earlier(earlier.started, _total(earlier, last), ran, run)
-
-
-def _total(earlier: Earlier, last: TryRecord) -> tuple[float, ...]:
-    both = zip_longest(earlier.seconds, last.seconds, fillvalue=0.0)
-    return tuple([one + other for one, other in both])
+        self.failures[node] = Failure.of(exception)
 
 
 class Cleanups:
     """The Cleanups that each Job is owed."""
 
-    __slots__ = ('failures', 'seconds', '_due')
+    __slots__ = ('failures', 'seconds', '_pending')
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -225,11 +273,11 @@ class Cleanups:
         self.failures: dict[int, Failure] = {}
         #: How long those of a Job took together.
         self.seconds: dict[int, float] = {}
-        self._due: dict[int, int] = {}
+        self._pending: dict[int, int] = {}
 
-    def owed(self, node: int) -> None:
+    def registered(self, node: int) -> None:
         """Take in that a Job is owed one more."""
-        self._due[node] = self._due.get(node, 0) + 1
+        self._pending[node] = self._pending.get(node, 0) + 1
 
     def ended(self, node: int, seconds: float, failure: Failure | None) -> None:
         """Take in that one was called, how long it took and why it failed, if it did."""
@@ -238,12 +286,11 @@ class Cleanups:
             self.failures[node] = failure
         else:
             self.failures.pop(node, None)
-            # Ctrl-C may have come between making it due and counting it.
-            self._due[node] = self._due.get(node, 1) - 1
+            self._pending[node] -= 1
 
     def status(self, node: int) -> str | None:
         """Return ``pass``, ``fail`` or ``due``; None for a Job that was owed none."""
         if node in self.failures:
             return 'fail'
-        due = self._due.get(node)
-        return None if due is None else 'due' if due else 'pass'
+        pending = self._pending.get(node)
+        return None if pending is None else 'due' if pending else 'pass'

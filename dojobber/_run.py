@@ -1,210 +1,272 @@
 """One checknrun(): tries the Jobs of a graph until there is none left to try.
 
-Owns the loop, the clock and the sleep. Leaves order to the scheduler, one try to `_attempt`, what
-came of it to `_results`, and the unwinding to whoever started the run.
+Owns the loop and its waits. Leaves order to the scheduler, one try to `_attempt`, what came of it
+to `_results`, and the unwinding to whoever started the run.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
 
-from dojobber._attempt import Context, PhaseResult, TryRecord, attempt, passed_unheard
+from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._cleanup import CleanupStack, PendingCleanup
 from dojobber._failures import Failure, exc_info, is_failure
 from dojobber._graph import Graph
+from dojobber._interrupt import deliver, noted, woken_by_signals
 from dojobber._notify import Notifier
+from dojobber._options import Options
 from dojobber._results import Results
 from dojobber._scheduler import Scheduler
 from dojobber._workdir import Workdir
 from dojobber.events import Listener
 from dojobber.job import Job
+from dojobber.outcome import Phase
 
 _LOG = logging.getLogger('DoJobber')
-# Seconds: sleeps and queues refuse what the system's clock can't count.
-LONGEST_WAIT = 1e6
+# Seconds: queues refuse what the system's clock can't count.
+_LONGEST_WAIT = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+def receive(queue: SimpleQueue[Any], timeout: float | None) -> Any:
+    """Take what comes first out of a queue.
+
+    Args:
+        queue: to wait for.
+        timeout: seconds to wait at most; None means as long as it takes.
+
+    Raises:
+        Empty: nothing came in time.
+    """
+    return queue.get(timeout=None if timeout is None else min(timeout, _LONGEST_WAIT))
+
+
+class RunConfig(NamedTuple):
     """What a run is made with."""
 
     #: The arguments of all Checks and Runs.
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    #: Whether Run is never called, and no Job retried.
-    no_act: bool
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    #: What configure() was told.
+    options: Options = Options()
     #: Hear of each event, in this order.
-    listeners: Sequence[Listener]
-    #: Whether any of them has use for more than the ends of Cleanups.
-    listens: bool
+    listeners: Sequence[Listener] = ()
     #: The monotonic clock, in seconds.
-    clock: Callable[[], float]
-    #: Waits for a number of seconds.
-    sleep: Callable[[float], None]
-    #: Gets what comes first out of a queue, within a number of seconds, or else raises Empty.
-    receive: Callable[[SimpleQueue[Any], float | None], Any]
+    clock: Callable[[], float] = time.monotonic
+    #: As `receive`: all waits of a run.
+    receive: Callable[[SimpleQueue[Any], float | None], Any] = receive
+    #: Hears that the run has been interrupted, and what is in flight is waited for.
+    on_interrupt: Callable[[], object] = lambda: None
 
 
 class Run:
-    """Try the Jobs of one graph."""
+    """A run of the Jobs of one graph, one after the other.
+
+    A subclass may override `_loop`, `_drain`, `_finish`, `_take_in` and `_number`.
+    """
 
     __slots__ = (
         'results',
         '_graph',
-        '_call',
+        '_config',
         '_stack',
         '_workdir',
         '_allowed',
         '_scheduler',
-        '_context',
-        '_news',
+        '_notifier',
+        '_inbox',
+        '_is_stopped',
         '_trying',
     )
 
-    def __init__(self, graph: Graph, call: Call, stack: CleanupStack, workdir: Workdir) -> None:
-        """Get ready; `go` begins.
+    def __init__(
+        self, graph: Graph, config: RunConfig, stack: CleanupStack, workdir: Workdir
+    ) -> None:
+        """Get ready; `perform` begins.
 
         Args:
             graph: the Jobs.
-            call: what to call them with.
+            config: what to call them with.
             stack: gets the tries that are owed a Cleanup.
             workdir: the directory in which the hooks are called.
         """
-        self.results = Results(graph, call.no_act)
+        no_act = config.options.no_act
+        self.results = Results(graph, no_act, keep_frames=bool(config.options.listeners))
         self._graph = graph
-        self._call = call
+        self._config = config
         self._stack = stack
         self._workdir = workdir
-        self._allowed = [1] * len(graph.jobs) if call.no_act else graph.tries
+        self._allowed = [1] * len(graph.jobs) if no_act else graph.tries
         self._scheduler = Scheduler(graph.dependencies, self._allowed, graph.delays)
-        self._news = Notifier(call.listeners, self.results, self._allowed)
-        self._context = Context(
-            args=call.args,
-            kwargs=call.kwargs,
-            inits=graph.inits,
-            global_storage=self.results.global_storage,
-            no_act=call.no_act,
-            workdir=workdir,
-            clock=call.clock,
-            owe=self._register_cleanup,
-            tell=self._news.phase if call.listens else None,
-        )
+        self._notifier = Notifier(config.listeners, self.results, self._allowed)
+        #: What ends a wait: None does nothing more.
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._is_stopped = False
         #: The Job that is being tried here; None between tries.
         self._trying: int | None = None
 
-    # The steps of a run. Ctrl-C may hit any of them, which is taken again then.
-
-    def go(self, errors: list[BaseException]) -> None:
-        """Try the Jobs until all have succeeded or used up their tries; only once.
+    def perform(self, errors: list[BaseException]) -> None:
+        """Try the Jobs until all have succeeded or used up their tries.
 
         Args:
             errors: gets what ended the run before that, such as a KeyboardInterrupt.
         """
-        # An error before the start is Ctrl-C: then nothing is started.
-        if self.results.started is None and not errors:
-            self.results.started = self._call.clock()
-            if self._call.listens:
-                self._news.run_started()
-            errors += self._loop()
+        self.results.started = self._config.clock()
+        with woken_by_signals(self._wake):
+            try:
+                if self._is_observed:
+                    self._notifier.run_started()
+                self._loop()
+            except BaseException as caught:
+                errors.append(caught)
+                self._config.on_interrupt()
+            self._drain(errors)
+            self._finish(errors)
 
-    def close(self, errors: list[BaseException]) -> None:
-        """Give each Job a status that has none yet, and tell of it.
-
-        Args:
-            errors: what ended the run before its time, if anything did.
-        """
-        if errors and self._trying is not None:
-            self.results.interrupted(self._trying, errors[0])
-        self.results.complete()
-        if self._call.listens:
-            self._news.rest_ended()
+    def stop(self) -> None:
+        """Begin no more tries, from any thread or handler of a signal."""
+        self._is_stopped = True
+        self._wake()
 
     def end(self, errors: list[BaseException]) -> None:
-        """Tell that the run, and what Cleanups follow it, is over; only once."""
-        if self.results.ended is None:
-            self.results.ended = self._call.clock()
-            if self._call.listens:
-                self._news.run_ended()
+        """Tell that the run, and what Cleanups follow it, is over; keep what listeners raise."""
+        self.results.ended = self._config.clock()
+        if self._is_observed:
+            _collect_from(self._notifier.run_ended, errors)
 
-    def _loop(self) -> list[BaseException]:
-        """Hand out tries and take them back; return what ends the run before its time."""
-        clock, scheduler, results = self._call.clock, self._scheduler, self.results
-        jobs, names, context = self._graph.jobs, self._graph.names, self._context
-        nodestatus, noderesults = results.nodestatus, results.noderesults
-        failed, listens = results.tries.failed, self._call.listens
-        while True:
+    @property
+    def _is_observed(self) -> bool:
+        return self._config.options.is_observed
+
+    def _wake(self) -> None:
+        self._inbox.put(None)
+
+    def _loop(self) -> None:
+        """Hand out Jobs and try them."""
+        clock, scheduler = self._config.clock, self._scheduler
+        jobs, context = self._graph.jobs, self._context()
+        watched, is_observed = self._graph.watched, self._is_observed
+        while not self._is_stopped:
+            if noted:
+                deliver()
             now = clock()
             node = scheduler.next(now)
             if node is not None:
                 self._trying = node
-                if listens:
-                    self._news.try_started(node)
-                result, record = attempt(node, jobs[node], now, context)
-                # One that has failed before has a record of each try; this is the last.
-                if record is None and node in failed:
-                    record = passed_unheard(now, clock())
-                if record is None:  # what comes of nearly all tries is taken in at once
-                    scheduler.succeeded(node)
-                    nodestatus[names[node]] = True
-                    noderesults[names[node]] = result
-                elif interrupts := self._take_back(node, result, record):
-                    return interrupts
-                self._trying = record = None  # its exceptions lead back to this frame
+                if is_observed:
+                    self._notifier.try_started(node)
+                changed = self._changed(node) if node in watched else None
+                self._take_in(node, attempt(node, jobs[node], now, context, changed))
             elif scheduler.due is not None:
                 self._wait(scheduler.due - now)
             else:
-                return []
+                return
 
-    def _take_back(
-        self, node: int, result: Any, record: TryRecord, for_good: bool = False
-    ) -> list[BaseException]:
-        """Take in how a try went; return what must end the run."""
+    def _context(self) -> TryContext:
+        config = self._config
+        return TryContext(
+            args=config.args,
+            kwargs=config.kwargs,
+            special=self._graph.special,
+            global_storage=self.results.global_storage,
+            no_act=config.options.no_act,
+            workdir=self._workdir,
+            clock=config.clock,
+            register_cleanup=self._register_cleanup,
+            on_phase=self._notifier.phase if self._is_observed else None,
+        )
+
+    def _changed(self, node: int) -> tuple[str, ...]:
+        """Return the names of the Jobs in a Job's WATCH that changed."""
+        names, results = self._graph.names, self.results
+        changed = [names[each] for each in self._graph.watched[node] if results.has_changed(each)]
+        if changed:
+            results.changed[node] = tuple(changed)
+        return tuple(changed)
+
+    def _take_in(self, node: int, record: TryRecord, is_final: bool = False) -> None:
+        """Take in how a try went.
+
+        Args:
+            node: the Job.
+            record: of its try.
+            is_final: whether there is no other try, whatever tries are left.
+
+        Raises:
+            BaseException: the one of the record, if it ends the run; or a listener's.
+        """
         results, error, not_before = self.results, record.exception, None
-        results.tries.add(node, record)
+        self._trying = None
         if error is None:
             self._scheduler.succeeded(node)
-            results.succeeded(node, result)
+            results.succeeded(node, record)
         elif is_failure(error):
-            not_before = self._scheduler.failed(node, record.started, for_good)
-            results.failed(node, error)
-            if record.phase == 'init':
+            is_final = is_final or record.gave_up
+            not_before = self._scheduler.failed(node, record.started, is_final)
+            results.failed(node, record, error, is_retried=not_before is not None)
+            if record.phase is Phase.INIT:
                 _LOG.error('%s can not be made', self._graph.names[node], exc_info=exc_info(error))
         else:
-            return [error]
-        self._settled(node)
-        if self._call.listens:
-            self._news.try_ended(node, record, not_before)
-        return []
+            results.interrupted(node, error, record)
+            try:
+                raise error
+            finally:
+                del error, record  # its traceback leads back to this frame
+        if self._is_observed:
+            self._notifier.try_ended(node, record, not_before)
 
-    def _settled(self, node: int) -> None:
-        """Note that a try of a Job is over, whatever a listener raises from now on."""
-        self._trying = None
+    def _drain(self, errors: list[BaseException]) -> None:
+        """Wait for what is in flight, when nothing more is tried: nothing here."""
+
+    def _finish(self, errors: list[BaseException]) -> None:
+        """Give each Job a status that has none yet, and tell of it.
+
+        Args:
+            errors: what ended the run before its time, if anything did; gets what listeners raise.
+        """
+        if self._trying is not None:  # a listener was told that its try begins
+            self.results.interrupted(self._trying, errors[0], None)
+        self.results.complete()
+        if self._is_observed:
+            _collect_from(self._notifier.rest_ended, errors)
 
     def _wait(self, seconds: float) -> None:
-        if self._call.listens:
-            self._news.waiting(seconds, self._scheduler.due_next())
-        self._call.sleep(min(seconds, LONGEST_WAIT))
+        """Wait for a delay to be over, a signal, or `stop`."""
+        if self._is_observed:
+            self._notifier.waiting(seconds, self._scheduler.due_next())
+        with suppress(Empty):
+            self._config.receive(self._inbox, seconds)
 
     def _register_cleanup(self, node: int, job: Job) -> None:
-        """Make the Cleanup of a try due."""
-        tell = partial(self._tell_cleanup, node, self.results.tries.number(node))
+        """Make the Cleanup of a try pending."""
+        on_phase = partial(self._cleanup_phase, node, self.results.number(node))
         number = self._number(node)
         self._stack.push(
-            PendingCleanup(number, node, job, self._graph, self._workdir, self._call.clock, tell)
+            PendingCleanup(
+                number, node, job, self._graph, self._workdir, self._config.clock, on_phase
+            )
         )
-        self.results.cleanups.owed(node)
+        self.results.cleanups.registered(node)
 
     def _number(self, node: int) -> int:
-        """Return a number for the try of a Job under way, higher than those of all before it."""
+        """Return a number for the try of a Job in flight, higher than those of all before it."""
         return next(self._stack.numbers)
 
-    def _tell_cleanup(self, node: int, number: int, ended: PhaseResult | None) -> None:
+    def _cleanup_phase(self, node: int, number: int, ended: PhaseResult | None) -> None:
         if ended is not None:
             failure = None if ended.exception is None else Failure.of(ended.exception)
             self.results.cleanups.ended(node, ended.seconds, failure)
-        self._news.phase(node, 'cleanup', ended, number)
+        self._notifier.phase(node, Phase.CLEANUP, ended, number)
+
+
+def _collect_from(tell: Callable[[], None], errors: list[BaseException]) -> None:
+    """Tell listeners of something, and keep what they raise."""
+    try:
+        tell()
+    except BaseException as caught:
+        errors.append(caught)

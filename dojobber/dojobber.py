@@ -8,38 +8,38 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from functools import partial
-from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
-from dojobber._executors.pool import make_pool
-from dojobber._executors.run import SideBySide
-from dojobber._failures import is_failure, run_all, safe_repr
+from dojobber._executors.pool import Pool, make_pool
+from dojobber._executors.run import ConcurrentRun
+from dojobber._failures import is_failure, safe_repr
 from dojobber._graph import Graph, walk
+from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
 from dojobber._output import graph_formats, graphviz
-from dojobber._output.console import print_summary, show_log
+from dojobber._output.console import Console, log_tries, print_summary, show_log
 from dojobber._output.progress import Progress
 from dojobber._output.text import wants_colours
 from dojobber._results import Results
-from dojobber._run import LONGEST_WAIT, Call, Run
+from dojobber._run import Run, RunConfig, receive
 from dojobber._workdir import Workdir
 from dojobber.events import Event, Listener, RunEnded
 from dojobber.job import DummyJob, Job, RunonlyJob
-from dojobber.report import Report, make_report
+from dojobber.outcome import Outcome, Phase
+from dojobber.report import Report
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
+_LOG = logging.getLogger('DoJobber')
 _Self = TypeVar('_Self', bound='DoJobber')
-
-
-def _get(queue: SimpleQueue[Any], timeout: float | None) -> Any:
-    return queue.get(timeout=None if timeout is None else min(timeout, LONGEST_WAIT))
+#: Calls user code, and adds to a list what ends the run or fails a Cleanup.
+_Work = Callable[[Workdir, list[BaseException]], None]
 
 
 class DoJobber:
@@ -56,8 +56,7 @@ class DoJobber:
 
     # Tests put a clock of their own here.
     _clock = staticmethod(time.monotonic)
-    _sleep = staticmethod(time.sleep)
-    _receive = staticmethod(_get)
+    _receive = staticmethod(receive)
 
     def __init__(
         self, dojobber_loglevel: int | str = logging.CRITICAL, cleanup: bool = True
@@ -73,14 +72,15 @@ class DoJobber:
         show_log(dojobber_loglevel)
         self._cleanup = cleanup
         self._options = Options()
+        self._pool: Pool | None = None
         self._graph = Graph()
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
         self._stack = CleanupStack()
         self._results = Results(self._graph, False)
-        # Holds the token of the one call that may work now.
-        self._busy: dict[str, object] = {}
+        self._busy = threading.Lock()
+        self._run: Run | None = None
         self._blocks = 0
-        self._put_off = False
+        self._is_deferred = False
 
     def configure(
         self,
@@ -131,17 +131,21 @@ class DoJobber:
                 three above; after any of them there is no graph.
             RuntimeError: this object is running; then nothing has changed.
         """
-        if self._busy:
-            raise _running('configure')
-        self._graph = Graph()
-        self._results = Results(self._graph, False)  # of no Job: nothing has run
-        heard = as_listeners(listeners)
-        graph = walk(root, default_tries, default_retry_delay)
-        pool = make_pool(executor, max_in_flight, graph)
-        self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress, pool)
-        self._graph = graph
+        with guarded():
+            if not self._busy.acquire(blocking=False):
+                raise _running('configure')
+            try:
+                self._graph, self._pool = Graph(), None
+                self._results = Results(self._graph, False)  # of no Job: nothing has run
+                heard = as_listeners(listeners)
+                graph = walk(root, default_tries, default_retry_delay)
+                self._pool = make_pool(executor, max_in_flight, graph)
+                self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
+                self._graph = graph
+            finally:
+                self._busy.release()
 
-    def set_args(self, *args: Any, **kwargs: Any) -> None:
+    def set_args(self, /, *args: Any, **kwargs: Any) -> None:
         """Set what each Check and Run is called with, in place of what was set before.
 
         Args:
@@ -150,7 +154,7 @@ class DoJobber:
         """
         self._arguments = args, kwargs
 
-    def checknrun(self, node: type[Job] | str | None = None) -> None:
+    def checknrun(self, node: type[Job] | str | None = None) -> Report:
         """Check, run and recheck each Job, those first that others depend on.
 
         A Job that fails blocks those that depend on it, and no others; see `nodestatus` for how
@@ -170,43 +174,66 @@ class DoJobber:
         if not self._graph.jobs:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
         graph = self._graph if node is None else self._graph.below(node)
-        self._work('checknrun', partial(self._run, graph))
+        self._work('checknrun', lambda workdir, errors: self._perform(graph, workdir, errors))
+        return Report(self._results)
 
-    def _run(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
+    def _perform(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
         progress = Progress() if self._options.progress else None
-        run = self._new_run(graph, workdir, progress)
+        self._run = run = self._new_run(graph, workdir, progress)
         self._results = run.results
-        steps = [run.go, run.close]
-        if self._cleanup and self._options.cleanup and not self._options.no_act:
-            steps.append(self._unwind)
-        steps.append(run.end)
-        if progress is not None:
-            steps.append(progress.close)
-        run_all(errors, *steps)
+        try:
+            run.perform(errors)
+            if self._cleanup and self._options.cleanup and not self._options.no_act:
+                self._unwind(errors)
+            run.end(errors)
+        finally:
+            self._run = None
+            del run  # this frame may be kept by an exception of the run
+            if progress is not None:
+                progress.close()
 
     def _unwind(self, errors: list[BaseException]) -> None:
         # Asked at the end of a run: another thread may have left the block meanwhile.
-        self._put_off = bool(self._blocks)
-        if not self._put_off:
+        self._is_deferred = bool(self._blocks)
+        if not self._is_deferred:
             self._stack.unwind(errors)
 
     def _new_run(self, graph: Graph, workdir: Workdir, progress: Progress | None) -> Run:
         options, (args, kwargs) = self._options, self._arguments
-        first = [] if progress is None else [progress]
-        last = [self._summarize] if options.summary else []
-        call = Call(
+        config = RunConfig(
             args=args,
             kwargs=kwargs,
-            no_act=options.no_act,
-            listeners=options.all_listeners(first, last),
-            listens=options.listens,
+            options=options,
+            listeners=self._all_listeners(progress),
             clock=self._clock,
-            sleep=self._sleep,
             receive=self._receive,
         )
-        if options.pool is not None:
-            return SideBySide(graph, call, self._stack, workdir, options.pool)
-        return Run(graph, call, self._stack, workdir)
+        if self._pool is not None:
+            return ConcurrentRun(graph, config, self._stack, workdir, self._pool)
+        return Run(graph, config, self._stack, workdir)
+
+    def _all_listeners(self, progress: Progress | None) -> list[Listener]:
+        """Return who listens to a run, in order; the console always does."""
+        options = self._options
+        listeners: list[Listener] = [] if progress is None else [progress]
+        listeners.append(Console(options.verbose, options.debug))
+        if _LOG.isEnabledFor(logging.DEBUG):
+            listeners.append(log_tries)
+        listeners += options.listeners
+        if options.summary:
+            listeners.append(self._summarize)
+        return listeners
+
+    def stop(self) -> None:
+        """End the run early, from any thread, listener, hook or handler of a signal.
+
+        No new try begins. Those in flight go through all their phases, a wait ends at once, the
+        Cleanups are called and `checknrun` returns; Jobs that were not reached are ``not_run``.
+        While nothing runs, it does nothing.
+        """
+        run = self._run
+        if run is not None:
+            run.stop()
 
     def _summarize(self, event: Event) -> None:
         if isinstance(event, RunEnded):
@@ -222,40 +249,33 @@ class DoJobber:
             BaseException: a KeyboardInterrupt or the like out of a Cleanup, else the first error
                 of one; or an OSError, if there was no way back to the caller's directory.
         """
-        self._work('cleanup', lambda _, errors: run_all(errors, self._stack.unwind_all))
+        self._work('cleanup', lambda _, errors: self._stack.unwind_all(errors))
 
-    def _work(self, method: str, work: Callable[[Workdir, list[BaseException]], None]) -> None:
+    def _work(self, method: str, work: _Work) -> None:
         """Refuse a second call meanwhile, come back to the caller's directory, raise an error.
 
-        Not a context manager: one that Ctrl-C hits between its parts would leave this busy.
-
         Args:
-            method: what was called.
-            work: called with the directory of the caller, and a list that gets what it raises.
+            method: the method that was called.
+            work: what to do, from the directory of the caller.
         """
-        token = object()
         errors: list[BaseException] = []
-        place: list[Workdir] = []
-        try:
-            # Not a lock: Ctrl-C could come between taking one and knowing that it is ours.
-            if self._busy.setdefault('token', token) is not token:
+        with guarded():
+            if not self._busy.acquire(blocking=False):
                 raise _running(method)
-            place.append(Workdir.current(self._stack.workdir))
-            work(place[0], errors)
-        finally:
-            # Twice, so that Ctrl-C in the one leaves the other.
             try:
-                self._leave(token, place, errors)
+                workdir = Workdir.current(self._stack.workdir)
+                try:
+                    work(workdir, errors)
+                    workdir.go()
+                except BaseException as caught:
+                    errors.append(caught)
+                finally:
+                    workdir.release()
+                    self._results.release_callers()
             finally:
-                self._leave(token, place, errors)
+                self._busy.release()
+            collect(errors)
         _raise_first(errors)
-
-    def _leave(self, token: object, place: list[Workdir], errors: list[BaseException]) -> None:
-        if place:
-            run_all(errors, lambda _: place[0].go())
-            place.pop().release()
-        if self._busy.get('token') is token:
-            self._busy.clear()
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""
@@ -269,34 +289,35 @@ class DoJobber:
         traceback: TracebackType | None,
     ) -> None:
         """Call the Cleanups that were put off, whatever happened in the block."""
-        self._blocks -= 1
-        if self._blocks or not self._put_off:
-            return
-        self._put_off = False
-        try:
-            self._work('cleanup', lambda _, errors: run_all(errors, self._stack.unwind))
-        except BaseException as raised:
-            if error is None or is_failure(error) and not is_failure(raised):
-                raise
+        with guarded():
+            self._blocks -= 1
+            if self._blocks or not self._is_deferred:
+                return
+            self._is_deferred = False
+            try:
+                self._work('cleanup', lambda _, errors: self._stack.unwind(errors))
+            except BaseException as raised:
+                if error is None or is_failure(error) and not is_failure(raised):
+                    raise
 
     def report(self) -> Report:
         """Return what came of the last run; within a run, of the tries that have ended.
 
         Before any run it is empty.
         """
-        return make_report(self._results)
+        return Report(self._results).taken()
 
     def success(self) -> bool:
-        """Tell whether each Job of the last run succeeded; False before any run."""
+        """Return whether each Job of the last run succeeded; False before any run."""
         statuses = self._results.nodestatus.values()
         return 0 < len(statuses) == len(self._results.graph.jobs) and all(statuses)
 
     def partial_success(self) -> bool:
-        """Tell whether any Job of the last run succeeded; False before any run."""
+        """Return whether any Job of the last run succeeded; False before any run."""
         return any(self._results.nodestatus.values())
 
     def failure(self) -> bool:
-        """Tell whether any Job of the last run did not succeed; True before any run."""
+        """Return whether any Job of the last run did not succeed; True before any run."""
         return not self.success()
 
     @property
@@ -381,7 +402,17 @@ class DoJobber:
         graphviz.show(graphviz.draw(self._dot(), 'png'))
 
     def _dot(self) -> str:
-        return graph_formats.dot(self._graph, self._results.colours())
+        return graph_formats.dot(self._graph, self._colours())
+
+    def _colours(self) -> dict[str, str]:
+        """Return how to draw the Jobs that were tried, by name."""
+        found = {}
+        for entry in self.report():
+            if entry.outcome in (Outcome.OK, Outcome.CHANGED):
+                found[entry.name] = 'darkgreen' if entry.phase is Phase.RECHECK else 'green'
+            elif self.nodestatus.get(entry.name) is False:
+                found[entry.name] = 'red'
+        return found
 
 
 def _running(method: str) -> RuntimeError:
@@ -391,4 +422,9 @@ def _running(method: str) -> RuntimeError:
 def _raise_first(errors: list[BaseException]) -> None:
     """Raise the first interrupt, or else the first error, if there is one."""
     if errors:
-        raise min(errors, key=is_failure)
+        first = min(errors, key=is_failure)
+        try:
+            raise first
+        finally:
+            errors.clear()  # their tracebacks lead back to this frame
+            del first

@@ -5,7 +5,7 @@ Owns the classes and what they carry; the modules that find a fault write its me
 
 from __future__ import annotations
 
-__all__ = ['ConfigurationError', 'CycleError', 'DuplicateNameError', 'NotAJobError']
+__all__ = ['ConfigurationError', 'CycleError', 'DuplicateNameError', 'GiveUp', 'NotAJobError']
 
 
 class ConfigurationError(RuntimeError):
@@ -37,3 +37,12 @@ class CycleError(ConfigurationError):
 
     def __reduce__(self) -> tuple[type[CycleError], tuple[tuple[str, ...]]]:
         return type(self), (self.cycle,)
+
+
+class GiveUp(Exception):
+    """Raised by a hook: no other try of its Job will help in this run.
+
+    Raised by Check before Run, it fails the Job at once, without Run. Raised by Run, it leaves the
+    decision to the recheck, and if that fails there is no other try. Raised by the recheck, there
+    is no other try either.
+    """

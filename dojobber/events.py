@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dojobber.job import Job
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 
 __all__ = [
     'Event',
@@ -75,16 +75,14 @@ class TryStarted(TryEvent):
 class PhaseStarted(TryEvent):
     """A phase of a try begins."""
 
-    #: ``init``, ``check``, ``run``, ``recheck`` or ``cleanup``.
-    phase: str
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseEnded(TryEvent):
     """A phase of a try has ended."""
 
-    #: As in `PhaseStarted`.
-    phase: str
+    phase: Phase
     #: ``pass``; ``fail`` if it raised an Exception or SystemExit; ``interrupt`` if it raised
     #: anything else, which ends the run.
     outcome: str
@@ -103,7 +101,7 @@ class TryEnded(TryEvent):
     #: True if it succeeded.
     status: bool
     #: The phase that decided.
-    phase: str
+    phase: Phase
     #: How many tries the Job had left.
     left: float
     #: The instant of the monotonic clock from which the Job may be tried again; None: it is not.

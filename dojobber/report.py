@@ -1,41 +1,161 @@
 """What came of a run, for whoever asks: one entry for each Job.
 
-Owns the report and how it is made from what a run has left. Knows nothing of how a run goes.
+Owns the report and how it is made from the results of a run. Knows nothing of how a run goes.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from dojobber._failures import Failure, class_name, notes, safe_repr, safe_str, trace
 from dojobber._graph import Graph
-from dojobber._output.summary import summary
 from dojobber._results import BLOCKING, Results
-from dojobber.outcome import JobReport, Outcome
+from dojobber.job import Job
+from dojobber.outcome import Outcome, Phase
 
-__all__ = ['Report']
+__all__ = ['Failure', 'JobReport', 'Report']
 
 # What is nested deeper is no JSON that all programs can write and read.
 _DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """What came of a run: iterable over a `JobReport` for each Job, dependencies first."""
+class JobReport:
+    """What became of one Job.
 
-    #: An entry for each Job.
-    jobs: tuple[JobReport, ...]
-    #: Whether no Run was called.
-    no_act: bool
-    #: How long the run took, with its automatic Cleanup; None before its end.
-    seconds: float | None
+    Attributes:
+        name: the name of the Job.
+        job: its class.
+        outcome: what became of it, in one word.
+        tries: how many tries were used.
+        phase: the phase that decided the last try; None without a try.
+        phase_seconds: how long each phase took in all tries together, by its name, with ``cleanup``
+            if a Cleanup was called. A phase that no try came to is missing.
+        spans: when each try began and ended, in seconds from the start of the run; of more than
+            100 tries, the last 100.
+        result: what the Check returned that made the Job succeed; None if it did not.
+        deps: the names of the Jobs that it depends on.
+        changed_deps: the names of the Jobs in its WATCH whose change called for its Run.
+        gave_up: whether it failed with `GiveUp`, so that no other try was made.
+        check_failure: why the first Check of the last try failed: with no_act or for a change, the
+            reason. None if it passed.
+        run_failure: what Run raised, in the latest try in which it did; often the true reason.
+            Where it did not decide, the exception is kept without its frames.
+        failure: why the last failed try failed; also of a Job that succeeded later.
+        cleanup: ``pass`` if each Cleanup that it was owed has passed, ``fail`` if one has failed,
+            ``due`` if one is still to come; None if it is owed none.
+        cleanup_failure: why its Cleanup failed, if ``cleanup`` is ``fail``.
+    """
+
+    name: str
+    job: type[Job] = field(repr=False)
+    outcome: Outcome
+    tries: int
+    phase: Phase | None = field(repr=False)
+    phase_seconds: dict[str, float] = field(repr=False)
+    spans: tuple[tuple[float, float], ...] = field(repr=False)
+    result: Any = field(repr=False)
+    deps: tuple[str, ...] = field(repr=False)
+    changed_deps: tuple[str, ...] = field(repr=False)
+    gave_up: bool = field(repr=False)
+    check_failure: Failure | None = field(repr=False)
+    run_failure: Failure | None = field(repr=False)
+    failure: Failure | None = field(repr=False)
+    cleanup: str | None = field(repr=False)
+    cleanup_failure: Failure | None = field(repr=False)
+    _node: int = field(repr=False)
+    _blocking: _Blocking = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """How long all phases took together; 0.0 without a try."""
+        return sum(self.phase_seconds.values())
+
+    @property
+    def start(self) -> float | None:
+        """When its first try began, in seconds from the start of the run; None without a try."""
+        return self.spans[0][0] if self.spans else None
+
+    @property
+    def end(self) -> float | None:
+        """When its last try ended, in seconds from the start of the run; None without a try."""
+        return self.spans[-1][1] if self.spans else None
+
+    @property
+    def check_exception(self) -> BaseException | None:
+        """The exception of ``check_failure``."""
+        return self.check_failure and self.check_failure.exception
+
+    @property
+    def run_exception(self) -> BaseException | None:
+        """The exception of ``run_failure``."""
+        return self.run_failure and self.run_failure.exception
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception of ``failure``."""
+        return self.failure and self.failure.exception
+
+    @property
+    def cleanup_exception(self) -> BaseException | None:
+        """The exception of ``cleanup_failure``."""
+        return self.cleanup_failure and self.cleanup_failure.exception
+
+    @property
+    def blocked_by(self) -> tuple[str, ...]:
+        """The failed Jobs at the roots of what blocks this one, in graph order."""
+        return self._blocking.blocked_by(self._node) if self.outcome is Outcome.BLOCKED else ()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The Jobs that a failed one blocks, directly or not, in graph order."""
+        return self._blocking.blocks(self._node) if self.outcome is Outcome.FAILED else ()
+
+
+class Report:
+    """What came of a run: iterable over a `JobReport` for each Job, dependencies first.
+
+    Attributes:
+        no_act: whether no Run was called.
+        seconds: how long the run took, with its automatic Cleanup; None before its end.
+    """
+
+    __slots__ = ('no_act', 'seconds', '_results', '_jobs')
+
+    def __init__(self, results: Results) -> None:
+        """Make it from the results of a run; `DoJobber.report` does."""
+        self.no_act = results.no_act
+        self.seconds = results.seconds
+        # Most callers of checknrun() never look at the report: it is made when someone does.
+        self._results: Results | None = results
+        self._jobs: tuple[JobReport, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[JobReport, ...]:
+        """An entry for each Job."""
+        return self.taken()._jobs
+
+    def taken(self) -> Report:
+        """Take in what there is to report at this moment, and return the report itself."""
+        if self._results is not None:
+            self._jobs = _job_reports(self._results)
+            self._results = None
+        return self
+
+    def __getitem__(self, name: str) -> JobReport:
+        """Return the entry of the Job of a name.
+
+        Raises:
+            KeyError: there is no such Job.
+        """
+        for each in self.jobs:
+            if each.name == name:
+                return each
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[JobReport]:
         return iter(self.jobs)
@@ -50,8 +170,13 @@ class Report:
         return bool(self.jobs) and all(each.outcome in good for each in self.jobs)
 
     def select(self, *outcomes: Outcome | str) -> tuple[JobReport, ...]:
-        """Return the entries of these outcomes, in their order."""
-        return tuple(each for each in self.jobs if each.outcome in outcomes)
+        """Return the entries of these outcomes, in their order.
+
+        Raises:
+            ValueError: there is no such outcome.
+        """
+        wanted = {Outcome(each) for each in outcomes}
+        return tuple([each for each in self.jobs if each.outcome in wanted])
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists, strings, numbers and None, for JSON.
@@ -69,52 +194,55 @@ class Report:
 
     def __str__(self) -> str:
         """Return the summary as plain text, as wide as the terminal."""
+        from dojobber._output.summary import summary
+
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns)
 
 
-def make_report(results: Results) -> Report:
-    """Make the report of a run from what it has left."""
+def _job_reports(results: Results) -> tuple[JobReport, ...]:
     outcomes = results.outcomes()
     blocking = _Blocking(outcomes, results.graph)
-    jobs = tuple(
-        _job_report(results, node, outcome, blocking) for node, outcome in enumerate(outcomes)
+    return tuple(
+        [_job_report(results, node, outcome, blocking) for node, outcome in enumerate(outcomes)]
     )
-    return Report(jobs, results.no_act, results.seconds)
 
 
 def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocking) -> JobReport:
-    tries, cleanups, name = results.tries, results.cleanups, results.graph.names[node]
-    record, span, seconds = tries.last.get(node), tries.span(node), tries.seconds(node)
+    graph, cleanups, name = results.graph, results.cleanups, results.graph.names[node]
+    totals, last, zero = results.totals(node), results.last(node), results.started or 0.0
+    failure = results.failures.get(node)
+    if last is not None and outcome is Outcome.INTERRUPTED:
+        why = results.nodeexceptions.get(name)
+        last = last if last.exception is why else None  # else it is of the try before
+    seconds = {} if totals is None else totals.phase_seconds()
     if node in cleanups.seconds:
-        seconds = {**(seconds or {}), 'cleanup': cleanups.seconds[node]}
-    why, zero = results.nodeexceptions.get(name), results.started or 0.0
-    if outcome is Outcome.INTERRUPTED and record is not None and record.exception is not why:
-        record = None  # it is of the try before the one that was interrupted
+        seconds['cleanup'] = cleanups.seconds[node]
     return JobReport(
         name=name,
-        job=results.graph.jobs[node],
+        job=graph.jobs[node],
         outcome=outcome,
-        tries=tries.used(node, results.nodestatus.get(name)),
-        seconds=None if seconds is None else MappingProxyType(seconds),
-        start=None if span is None else span[0] - zero,
-        end=None if span is None else span[1] - zero,
+        tries=results.tries(node),
+        phase=last and last.phase,
+        phase_seconds=seconds,
+        spans=tuple([(start - zero, end - zero) for start, end in totals.spans]) if totals else (),
         result=results.noderesults.get(name),
+        deps=tuple([graph.names[each] for each in graph.dependencies[node]]),
+        changed_deps=results.changed.get(node, ()),
+        gave_up=bool(last and last.gave_up),
+        check_failure=last and last.check,
+        run_failure=totals and totals.run,
+        failure=failure,
         cleanup=cleanups.status(node),
-        _phase=None if record is None else record.phase,
-        _check=None if record is None else record.check,
-        _run=tries.run_failure(node),
-        _last=tries.failures.get(node) if why is None else Failure.of(why),
-        _cleanup=cleanups.failures.get(node),
-        _blocked_by=partial(blocking.blocked_by, node),
-        _blocks=partial(blocking.blocks, node),
-        _weight=partial(blocking.weight, node),
+        cleanup_failure=cleanups.failures.get(node),
+        _node=node,
+        _blocking=blocking,
     )
 
 
 class _Blocking:
     """Which failed Jobs block which others, worked out when asked for and kept."""
 
-    __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above', '_weights')
+    __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above')
 
     def __init__(self, outcomes: Sequence[Outcome], graph: Graph) -> None:
         self._outcomes = outcomes
@@ -123,7 +251,6 @@ class _Blocking:
         self._roots: dict[int, tuple[int, ...]] = {}
         #: For each Job the blocked ones that depend on it directly; empty until asked for.
         self._blocked_above: dict[int, list[int]] = {}
-        self._weights: Counter[int] = Counter()
 
     def blocked_by(self, node: int) -> tuple[str, ...]:
         """Return the failed Jobs that a blocked one depends on, over blocked ones only."""
@@ -139,23 +266,6 @@ class _Blocking:
             found |= new
             reached += new
         return tuple(self._names[each] for each in sorted(found - {node}))
-
-    def weight(self, node: int) -> int:
-        """Return how many Jobs count for a failed one: itself, and others that it blocks.
-
-        Each blocked Job counts for one failed one alone, which is less work than to find them all:
-        it is sought below that dependency that blocks most Jobs directly.
-        """
-        if not self._weights:
-            self._look_above()
-            above, root = self._blocked_above, dict[int, int]()
-            for each, outcome in enumerate(self._outcomes):
-                if outcome is Outcome.FAILED:
-                    root[each] = each
-                elif outcome is Outcome.BLOCKED:
-                    root[each] = root[max(self._stuck(each), key=lambda other: len(above[other]))]
-            self._weights.update(root.values())
-        return self._weights[node]
 
     def _look_above(self) -> None:
         if not self._blocked_above:
@@ -196,23 +306,24 @@ def _as_dict(entry: JobReport) -> dict[str, Any]:
         'job': f'{entry.job.__module__}.{entry.job.__qualname__}',
         'outcome': str(entry.outcome),
         'tries': entry.tries,
-        'seconds': None if entry.seconds is None else dict(entry.seconds),
+        'seconds': entry.seconds,
+        'phase_seconds': dict(entry.phase_seconds),
         'start': entry.start,
         'end': entry.end,
-        'check_exception': _failure_as_dict(entry._check),
-        'run_exception': _failure_as_dict(entry._run),
-        'exception': _failure_as_dict(entry._last),
+        'check_exception': _failure_as_dict(entry.check_failure),
+        'run_exception': _failure_as_dict(entry.run_failure),
+        'exception': _failure_as_dict(entry.failure),
         'result': _plain(entry.result),
         'blocked_by': list(entry.blocked_by),
         'cleanup': entry.cleanup,
-        'cleanup_exception': _failure_as_dict(entry._cleanup),
+        'cleanup_exception': _failure_as_dict(entry.cleanup_failure),
     }
 
 
 def _failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
-    error, file, line = failure
+    error, file, line, *_ = failure
     return {
         'type': class_name(error),
         'message': safe_str(error),

@@ -1,58 +1,71 @@
-"""Presses Ctrl-C at chosen lines of the package."""
+"""Presses Ctrl-C at chosen lines of the package, as real signals come: through the handler."""
 
 from __future__ import annotations
 
 import itertools
 import linecache
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Where no Ctrl-C is pressed: before anything was begun and after all was done.
-CALM = {'configure', '__enter__', '__exit__', 'cleanup'}
 PACKAGE = str(Path(sys.modules['dojobber'].__file__ or '').parent)
 
 
-def functions(frame: Any) -> list[str]:
-    """Return the names of the functions of the package that are under way, the innermost first."""
+#: A ``with`` statement that is interrupted as it begins or ends skips the rest.
+BLOCK = {'__enter__', '__exit__'}
+
+
+def is_own(frame: Any) -> bool:
+    """Return whether a frame is of the package."""
+    filename: str = frame.f_code.co_filename
+    return filename.startswith(PACKAGE)
+
+
+def _functions(frame: Any) -> list[str]:
+    """Return the names of the functions of the package that are under way, innermost first."""
     names = []
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        names.append(frame.f_code.co_name)
+    while frame is not None:
+        if is_own(frame):
+            names.append(frame.f_code.co_name)
         frame = frame.f_back
     return names
 
 
-def is_calm(frame: Any) -> bool:
-    names = functions(frame)
-    calls = list(zip(names, [*names[1:], '']))
-    # Python does not raise what a __del__ raises.
-    in_del = any(name == '_close' and caller != 'release' for name, caller in calls)
-    return in_del or names[0] in CALM
-
-
-def press_ctrl_c(
-    position: int, press: Callable[[str], None], within: str | tuple[str, ...] = PACKAGE
-) -> Any:
-    """Return a trace function that presses at so many lines into functions of the package.
+@contextmanager
+def pressed_at_line(position: int, note: Callable[[str], None]) -> Iterator[None]:
+    """Press Ctrl-C at one of the lines of the package that are executed in the block.
 
     Args:
-        position: the number of lines.
-        press: is told where it is.
-        within: how the paths of the files begin whose lines count.
+        position: how many lines come before it.
+        note: is told which line it is, if there are as many.
     """
     lines = itertools.count()
 
     def enter(frame: Any, event: str, _: Any) -> Any:
-        return walk if frame.f_code.co_filename.startswith(within) and not is_calm(frame) else None
+        names = _functions(frame)
+        is_in_del = '_close' in names and 'release' not in names
+        return walk if is_own(frame) and names[-1] not in BLOCK and not is_in_del else None
 
     def walk(frame: Any, event: str, _: Any) -> Any:
-        if event == 'line':
+        if event == 'line' and next(lines) == position:
             code, line = frame.f_code, frame.f_lineno
             text = linecache.getline(code.co_filename, line).strip()
-            # Nothing is done in a line with `try:`, so that no signal is looked for.
-            if text != 'try:' and next(lines) == position:
-                press(f'{code.co_name}, line {line}: {text}')
+            note(f'{Path(code.co_filename).stem}.{code.co_name}, line {line}: {text}')
+            press(frame)
         return walk
 
-    return enter
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def press(frame: Any) -> None:
+    """Call the handler of SIGINT that is installed, for a frame in which the signal came."""
+    handler: Any = signal.getsignal(signal.SIGINT)
+    handler(signal.SIGINT, frame)

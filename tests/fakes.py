@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from queue import Empty, SimpleQueue
+from typing import Any
+
 from dojobber import DoJobber
 
 
@@ -20,12 +23,21 @@ class FakeClock:
         self.now += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Take the place of time.sleep."""
+        """Wait in vain."""
         self.sleeps.append(seconds)
         self.now += seconds
+
+    def receive(self, queue: SimpleQueue[Any], timeout: float | None) -> Any:
+        """Take the place of the one function that waits."""
+        try:
+            return queue.get(block=timeout is None)
+        except Empty:
+            assert timeout is not None
+            self.sleep(timeout)
+            raise
 
     def drive(self, dojob: DoJobber) -> DoJobber:
         """Make a DoJobber live by this clock."""
         dojob._clock = self  # type: ignore[method-assign, assignment]
-        dojob._sleep = self.sleep  # type: ignore[method-assign, assignment]
+        dojob._receive = self.receive  # type: ignore[method-assign, assignment]
         return dojob

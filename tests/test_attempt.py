@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt import Context, PhaseResult, attempt
+from dojobber._attempt import PhaseResult, TryContext, attempt
 from dojobber._workdir import Workdir
+from dojobber.outcome import Phase
 from tests.fakes import FakeClock
 
 Events = list[Any]
@@ -29,24 +30,24 @@ class Trial:
         self.owed: list[Job] = []
         self.clock = FakeClock(100)
         self.global_storage: dict[Any, Any] = {'clock': self.clock}
-        context = Context(
+        context = TryContext(
             args=args,
             kwargs={},
-            inits={job},
+            special={job},
             global_storage=self.global_storage,
             no_act=no_act,
             workdir=Workdir(),
             clock=self.clock,
-            owe=self.owe,
-            tell=self.tell if listen else None,
+            register_cleanup=self.owe,
+            on_phase=self.tell if listen else None,
         )
-        self.result, self.record = attempt(7, job, 100, context)
+        self.record = attempt(7, job, 100, context)
 
     def owe(self, node: int, job: Job) -> None:
         self.told.append((node, 'owe'))
         self.owed.append(job)
 
-    def tell(self, node: int, phase: str, ended: PhaseResult | None) -> None:
+    def tell(self, node: int, phase: Phase, ended: PhaseResult | None) -> None:
         self.told.append(
             (node, phase, ended and (ended.result, repr(ended.exception), ended.seconds))
         )
@@ -75,7 +76,7 @@ class Slow(Job):
 
 def test_interrupt_of_who_hears_of_the_check_ends_the_check() -> None:
     class Pressing(Trial):
-        def tell(self, node: int, phase: str, ended: PhaseResult | None) -> None:
+        def tell(self, node: int, phase: Phase, ended: PhaseResult | None) -> None:
             super().tell(node, phase, ended)
             if (phase, ended) == ('check', None):
                 raise KeyboardInterrupt
@@ -86,16 +87,16 @@ def test_interrupt_of_who_hears_of_the_check_ends_the_check() -> None:
     assert trial.record is not None and trial.record.phase == 'check'
 
 
-def test_passing_check_comes_back_without_a_record_unless_someone_listens() -> None:
+def test_passing_check_comes_back_in_a_record_whoever_listens() -> None:
     class Passes(Job):
         def Check(self, *args: int) -> int:
             return sum(args)
 
     silent = Trial(Passes, 1, 2, listen=False)
-    assert (silent.result, silent.record, silent.told) == (3, None, [])
     trial = Trial(Passes, 1, 2)
-    assert trial.result == 3
-    assert trial.record is not None
+    assert silent.record == trial.record
+    assert silent.told == []
+    assert trial.record.result == 3
     assert (trial.record.phase, trial.record.seconds) == ('check', (0, 0))
     assert trial.told == [
         (7, 'init', None),
@@ -107,9 +108,8 @@ def test_passing_check_comes_back_without_a_record_unless_someone_listens() -> N
 
 def test_passing_recheck_comes_back_with_all_that_happened() -> None:
     trial = Trial(Slow)
-    assert trial.result == 'done'
+    assert trial.record.result == 'done'
     record = trial.record
-    assert record is not None
     assert (record.phase, record.exception, record.ran) == ('recheck', None, True)
     assert (record.started, record.seconds) == (100, (0, 1, 10, 1))
     assert record.check is not None
@@ -134,7 +134,6 @@ def test_phases_are_told_in_order_and_cleanup_is_owed_just_before_run() -> None:
 
 def test_no_act_ends_after_the_check() -> None:
     trial = Trial(Slow, no_act=True)
-    assert trial.record is not None
     assert (trial.record.phase, repr(trial.record.exception)) == ('check', "ValueError('not done')")
     assert trial.record.check is not None
     assert trial.record.check.exception is trial.record.exception
@@ -149,7 +148,6 @@ def test_init_that_raises_decides_and_nothing_else_is_called() -> None:
             raise SystemExit('no')
 
     trial = Trial(Unmade)
-    assert trial.record is not None
     assert (trial.record.phase, repr(trial.record.exception)) == ('init', "SystemExit('no')")
     assert trial.record.check is None
     assert trial.told == [(7, 'init', None), (7, 'init', (None, "SystemExit('no')", 0))]
@@ -171,7 +169,6 @@ def test_interrupt_ends_the_try_in_any_phase(where: str, ending: type[BaseExcept
                 raise ending
 
     trial = Trial(Stopped)
-    assert trial.record is not None
     assert trial.record.phase == where
     assert isinstance(trial.record.exception, ending)
     assert trial.told[-1][1] == where
@@ -196,7 +193,6 @@ def test_exit_is_the_failure_of_its_phase(where: str) -> None:
             self.phase(where == 'run')
 
     record = Trial(Exits).record
-    assert record is not None
     passed = record.exception is None
     assert passed == (where in ('check', 'run'))
 
@@ -208,7 +204,6 @@ def test_missing_run_owes_no_cleanup() -> None:
             raise ValueError
 
     trial = Trial(Assertion)
-    assert trial.record is not None
     assert not trial.record.ran
     assert trial.owed == []
     assert trial.record.run is None
@@ -217,7 +212,6 @@ def test_missing_run_owes_no_cleanup() -> None:
 
 def test_run_of_none_owes_no_cleanup() -> None:
     trial = Trial(RunonlyJob.clone('Disabled', Run=None, Cleanup=print))
-    assert trial.record is not None
     assert not trial.record.ran
     assert trial.owed == []
 
@@ -269,7 +263,6 @@ def test_phase_fails_where_there_is_no_way_home(
     if not code:  # a process of its own may close all its files
         try:
             record = Trial(Burns).record
-            assert record is not None
             assert isinstance(record.exception, FileNotFoundError)
             assert record.phase == 'recheck'
         except BaseException:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
-import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -613,21 +613,30 @@ def test_cleanup_that_run_takes_away_is_done_with() -> None:
     assert dojob.success()
 
 
-def test_interrupt_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none() -> None:
-    world = World(a='', b='a')
-    world.run('b', cleanup=False)
+def test_signal_at_the_end_of_a_cleanup_that_succeeded_loses_and_repeats_none() -> None:
+    class Below(RunonlyJob):
+        def Run(self) -> None:
+            pass
 
-    def press(frame: FrameType, event: str, called: Any) -> None:
-        if (event, frame.f_code.co_name) == ('c_return', '_call') and called.__name__ == 'pop':
-            sys.setprofile(None)
-            raise KeyboardInterrupt
+        def Cleanup(self) -> None:
+            cleaned.append('below')
 
-    sys.setprofile(press)
+    class Pressing(RunonlyJob):
+        DEPS = (Below,)
+
+        def Run(self) -> None:
+            # No code of Python follows in which the signal could be noticed.
+            self.Cleanup = functools.partial(os.kill, os.getpid(), signal.SIGINT)
+
+    cleaned: list[str] = []
+    dojob = DoJobber()
+    dojob.configure(Pressing)
     with pytest.raises(KeyboardInterrupt):
-        world.clean_up()
-    assert world.taken() == ['b', 'a']
-    assert [each.cleanup for each in world.dojob.report()] == ['pass', 'pass']
-    assert world.clean_up() == []
+        dojob.checknrun()
+    assert cleaned == ['below']
+    assert [each.cleanup for each in dojob.report()] == ['pass', 'pass']
+    dojob.cleanup()
+    assert cleaned == ['below']
 
 
 def test_cleanup_that_is_held_back_holds_back_what_it_depended_on_in_its_own_run() -> None:
@@ -641,60 +650,3 @@ def test_cleanup_that_is_held_back_holds_back_what_it_depended_on_in_its_own_run
     assert world.taken() == ['c']
     world.broken.clear()
     assert world.clean_up() == ['c', 'b', 'c', 'a']
-
-
-@pytest.mark.parametrize('method', ['append', 'pop'])
-@pytest.mark.parametrize('times', range(1, 7))
-def test_interrupt_while_a_cleanup_is_put_aside_or_back_loses_none(method: str, times: int) -> None:
-    # Not at the start of a line, but when a method of a list has returned: signals come then, too.
-    world = World(a='', b='a', c='', d='abc')
-    world.run('d', cleanup=False)
-    world.broken['b'] = ValueError()
-    left = times
-
-    def press(frame: FrameType, event: str, called: Any) -> None:
-        nonlocal left
-        if (event, frame.f_code.co_name) == ('c_return', '_move_last'):
-            left -= called.__name__ == method
-            if not left:
-                sys.setprofile(None)
-                raise KeyboardInterrupt
-
-    sys.setprofile(press)
-    try:
-        with pytest.raises((KeyboardInterrupt, ValueError)):
-            world.clean_up()
-    finally:
-        sys.setprofile(None)
-    assert world.taken() == ['d', 'c', 'b']
-    world.broken.clear()
-    assert world.clean_up() == ['b', 'a']
-    assert (left > 0) == (times > 4)
-
-
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')  # in a __del__
-def test_interrupt_when_any_function_returns_leaves_it_free_to_clean_up() -> None:
-    before = sys.gettrace()
-    for position in itertools.count():
-        world = World(a='')
-        world.run('a', cleanup=False)
-        left = position
-
-        def press(frame: FrameType, event: str, value: Any) -> Any:
-            nonlocal left
-            left -= event == 'return'
-            if left < 0:
-                sys.settrace(before)
-                raise KeyboardInterrupt
-            return press
-
-        sys.settrace(press)
-        try:
-            world.dojob.cleanup()
-        except KeyboardInterrupt:
-            world.dojob.cleanup()  # while the traceback holds all that was under way
-        finally:
-            sys.settrace(before)
-        assert set(world.taken()) == {'a'}
-        if left >= 0:
-            break

@@ -445,19 +445,19 @@ def test_interrupt_while_waiting_tells_how_the_last_tries_ended() -> None:
     class Above(DummyJob):
         DEPS = (Fails,)
 
-    def interrupted(seconds: float) -> None:
+    def interrupted(queue: Any, timeout: float | None) -> Any:
         clock.advance(1)
         raise KeyboardInterrupt
 
     dojob, heard = configured(clock, Above)
-    dojob._sleep = interrupted  # type: ignore[method-assign, assignment]
+    dojob._receive = interrupted  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     assert heard[-5:] == [
         TryEnded('Fails', Fails, 1, 3, False, 'recheck', 2, clock.now + 4),
         Waiting(5, ('Fails',)),
-        ended(Fails, False, Outcome.FAILED, NO),
-        ended(Above, None, Outcome.BLOCKED, None, ('Fails',)),
+        ended(Fails, False, Outcome.INTERRUPTED, NO),
+        ended(Above, None, Outcome.NOT_RUN, None, ('Fails',)),
         RunEnded({'Fails': False, 'Above': None}, 1),
     ]
 
@@ -714,7 +714,7 @@ def test_interrupt_of_a_listener_counts_no_try_twice() -> None:
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     (entry,) = dojob.report()
-    assert (entry.tries, entry.outcome) == (1, Outcome.FAILED)
+    assert (entry.tries, entry.outcome) == (1, Outcome.INTERRUPTED)
 
 
 def test_listener_can_ask_for_the_report_and_for_success() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -230,10 +230,11 @@ def test_job_that_is_a_dataclass_works() -> None:
     assert run(Record).noderesults == {'Record': 3}
 
 
-def test_job_that_refuses_its_storages_fails_and_harms_no_other() -> None:
+def test_job_that_refuses_attributes_works_and_has_its_storages() -> None:
     @dataclass(frozen=True)
     class Frozen(DummyJob):
-        pass
+        def Check(self) -> Any:
+            return self.storage, self.global_storage
 
     class Other(DummyJob):
         pass
@@ -242,8 +243,8 @@ def test_job_that_refuses_its_storages_fails_and_harms_no_other() -> None:
         DEPS = (Frozen, Other)
 
     dojob = run(Root)
-    assert dojob.nodestatus == {'Frozen': False, 'Other': True, 'Root': None}
-    assert isinstance(dojob.nodeexceptions['Frozen'], FrozenInstanceError)
+    assert dojob.nodestatus == {'Frozen': True, 'Other': True, 'Root': True}
+    assert dojob.noderesults['Frozen'] == ({}, {})
 
 
 def test_job_that_refuses_private_attributes_works() -> None:

@@ -6,18 +6,18 @@ Owns the record of that. Sends nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
-from dojobber._attributes import is_in_driver, locks_of
+from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
 from dojobber._executors.pickling import is_importable, pack_class, unpicklable_attribute
 from dojobber._failures import safe_repr
 from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
-from dojobber.job import DummyJob, Job
+from dojobber.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
     )
     if has_processes:
         for job in graph.jobs:
-            if not (job in pool.in_driver or is_plain_dummy(job, graph.inits)):
+            if not (job in pool.in_driver or is_plain_dummy(job)):
                 _check_travels(job, pool)
     return pool
 
@@ -124,11 +124,6 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
             f'max_in_flight must be a whole number >= 1, got {safe_repr(max_in_flight)}'
         )
     return max_in_flight if workers is None else min(max_in_flight, workers)
-
-
-def is_plain_dummy(job: type[Job], inits: Container[type[Job]]) -> bool:
-    """Tell whether a Job is a DummyJob without anything of its own to do."""
-    return getattr(job, 'Check', None) is DummyJob.Check and job not in inits
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:

@@ -1,6 +1,6 @@
-"""One checknrun() with an executor: several tries under way at once.
+"""One checknrun() with an executor: several tries in flight at once.
 
-Owns which tries are under way, and how a run ends while some are. All else is as in `_run`.
+Owns which tries are in flight, and how a run ends while some are. All else is as in `_run`.
 """
 
 from __future__ import annotations
@@ -9,257 +9,236 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any
 
-from dojobber._attempt import PhaseResult, TryRecord, attempt, passed_unheard
+from dojobber._attempt import PhaseResult, TryRecord, attempt
+from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.locks import LockingScheduler
-from dojobber._executors.pool import Pool, is_plain_dummy
+from dojobber._executors.pool import Pool
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
 from dojobber._failures import safe_str
 from dojobber._graph import Graph
-from dojobber._interrupt import defer_signals
-from dojobber._run import Call, Run
+from dojobber._interrupt import collect, deliver, noted
+from dojobber._run import Run, RunConfig
 from dojobber._workdir import Workdir
+from dojobber.outcome import Phase
 
-# What is a RuntimeError and yet says no more than that something does not pickle.
+# RuntimeErrors that come from pickling, not from the executor.
 _UNPICKLED = RecursionError, NotImplementedError
 
 
-class SideBySide(Run):
-    """Try the Jobs of one graph on an executor."""
+class ConcurrentRun(Run):
+    """A run of the Jobs of one graph on an executor."""
 
-    __slots__ = (
-        '_pool',
-        '_way',
-        '_arrived',
-        '_under_way',
-        '_unsettled',
-        '_numbers',
-        '_sending',
-        '_is_ending',
-    )
+    __slots__ = ('_pool', '_transport', '_in_flight', '_unsettled', '_maybe_taken', '_numbers')
 
     def __init__(
-        self, graph: Graph, call: Call, stack: CleanupStack, workdir: Workdir, pool: Pool
+        self,
+        graph: Graph,
+        config: RunConfig,
+        stack: CleanupStack,
+        workdir: Workdir,
+        pool: Pool,
     ) -> None:
-        """Get ready; `go` begins.
+        """Get ready; `perform` begins.
 
         Args:
             graph: the Jobs.
-            call: what to call them with.
+            config: what to call them with.
             stack: gets the tries that are owed a Cleanup.
             workdir: the directory in which the hooks are called.
             pool: what tries them.
         """
-        super().__init__(graph, call, stack, workdir)
+        super().__init__(graph, config, stack, workdir)
         locks = {node: pool.locks[job] for node, job in enumerate(graph.jobs) if job in pool.locks}
         self._scheduler = LockingScheduler(graph.dependencies, self._allowed, graph.delays, locks)
         self._pool = pool
-        #: Tries that have ended, and what threads tell of phases.
-        self._arrived: SimpleQueue[Any] = SimpleQueue()
-        self._under_way: dict[Future[Any], InFlight] = {}
+        self._in_flight: dict[Future[Any], InFlight] = {}
         #: Jobs of whose tries it is not known yet how they went.
         self._unsettled: set[int] = set()
+        #: Jobs that the executor may have taken although submit() raised.
+        self._maybe_taken: set[int] = set()
         #: Of the last try of each Job, among those of all runs.
         self._numbers: dict[int, int] = {}
-        #: The Job of which Ctrl-C can leave it unknown whether it was sent out.
-        self._sending: int | None = None
-        #: Whether nothing more is sent out.
-        self._is_ending = False
-        self._way: Transport
-        if pool.has_threads:
-            self._way = ThreadTransport(pool, self._context, self._tell_from_thread)
-        else:
-            self._way = ProcessTransport(pool, self._context, workdir)
 
-    def close(self, errors: list[BaseException]) -> None:
-        """Give each Job a status; what is still under way holds back its Cleanups.
-
-        Args:
-            errors: what ended the run before its time, if anything did.
-        """
-        under_way: dict[int, Callable[[], bool]] = {
-            sent.node: partial(self._has_come, future)
-            for future, sent in list(self._under_way.items())
-        }
-        if self._sending is not None:
-            under_way[self._sending] = _never
-        for node in {*under_way, *self._unsettled}:
-            self.results.interrupted(node, errors[0])
-        if under_way:
-            self._workdir.share()  # with those that go on; it is closed after the last of them
-            self._stack.hold_back(self._graph, under_way)
-        for future in list(self._under_way):
-            future.add_done_callback(self._came_late)
-        super().close(errors)
-
-    def _loop(self) -> list[BaseException]:
-        """Hand out tries and take them back; return what ends the run before its time."""
-        try:
-            interrupts = self._hand_out()
-        except BaseException as caught:
-            interrupts = [caught]
-        self._is_ending = True
-        for future in list(self._under_way):
-            if self._pool.can_cancel and future.cancel():
-                del self._under_way[future]  # it was not executed
-            else:
-                # Once more: Ctrl-C may have come before the first time, or when it had arrived.
-                future.add_done_callback(self._arrived.put)
-        self._news.raises = not interrupts  # what a listener raises again is no second Ctrl-C
-        while self._under_way:
-            self._take_one(None)
-        return interrupts
-
-    def _hand_out(self) -> list[BaseException]:
-        while True:
-            now, due = self._call.clock(), None
-            is_full = len(self._under_way) >= self._pool.limit
-            node = None if is_full else self._scheduler.next(now)
-            if not is_full and self._scheduler.due is not None:
-                due = self._scheduler.due - now
+    def _loop(self) -> None:
+        """Hand out Jobs, and take in the tries that come back, in any order."""
+        transport = self._make_transport()
+        while not self._is_stopped:
+            if noted:
+                deliver()
+            now, node, due = self._config.clock(), None, None
+            if len(self._in_flight) < self._pool.limit:
+                node, due = self._scheduler.next(now), self._scheduler.due
             if node is not None:
-                interrupts = self._try(node, now)
-            elif self._under_way:
-                interrupts = self._take_one(due)
+                self._try(node, now, transport)
+            elif self._in_flight:
+                self._receive(None if due is None else due - now)
             elif due is not None:
-                self._wait(due)
-                continue
+                self._wait(due - now)
             else:
-                return []
-            if interrupts:
-                return interrupts
+                return
 
-    def _try(self, node: int, now: float) -> list[BaseException]:
-        """Try a Job here, or send it out."""
+    def _make_transport(self) -> Transport:
+        if self._pool.has_threads:
+            return ThreadTransport(self._pool, self._context(), self._phase_from_thread)
+        return ProcessTransport(self._pool, self._context(), self._workdir)
+
+    def _try(self, node: int, now: float, transport: Transport) -> None:
+        """Try a Job here, or submit it."""
         job_class = self._graph.jobs[node]
-        here = job_class in self._pool.in_driver
-        while here and self._pool.has_threads and self._under_way:
+        is_here = job_class in self._pool.in_driver
+        while is_here and self._pool.has_threads and self._in_flight:
             # The directory is that of the process: such a Job is alone in it.
-            if interrupts := self._take_one(None):
-                return interrupts
-            now = self._call.clock()
-        if self._call.listens:
-            self._news.try_started(node)
-        self._numbers[node] = next(self._stack.numbers)
+            self._receive(None)
+            deliver()
+            now = self._config.clock()
         self._unsettled.add(node)
-        sent = InFlight(node, self._numbers[node], job_class, now)
-        if is_plain_dummy(job_class, self._graph.inits):
-            return self._settle(node, now, *attempt(node, job_class, now, self._context))
-        if here:
-            return self._settle(node, now, *self._way.here(sent))
-        self._send(sent)
-        return []
-
-    def _send(self, sent: InFlight) -> None:
-        try:
-            defer_signals(partial(self._submit, sent))
-        except Exception as error:
-            if _speaks_of_pool(error):
-                raise
-            self._refuse(sent, error)
+        if self._is_observed:
+            self._notifier.try_started(node)
+        self._numbers[node] = next(self._stack.numbers)
+        changed = self._changed(node) if node in self._graph.watched else None
+        sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
+        if is_plain_dummy(job_class) and job_class not in self._graph.special:
+            record = attempt(node, job_class, now, self._context(), changed)
+            self._take_in(node, record)
+        elif is_here:
+            self._take_in(node, transport.run_here(sent))
+        else:
+            self._submit(sent)
 
     def _submit(self, sent: InFlight) -> None:
-        self._sending = sent.node
         try:
-            # In one line, so that nothing can come between.
-            self._under_way[future := self._way.submit(sent)] = sent
-        except Exception as error:
-            if not _may_be_taken_in(error):
-                self._sending = None
+            future = sent.transport.submit(sent)
+        except BaseException as error:
+            if isinstance(error, Exception) and not _is_about_executor(error):
+                self._refuse(sent, error)
+                return
+            if _may_be_taken(error):
+                self._maybe_taken.add(sent.node)
             raise
-        self._sending = None
-        self._unsettled.discard(sent.node)
+        self._in_flight[future] = sent
         # Not wait(), which goes over all futures each time. What a callback raises would be lost,
         # but this one raises nothing.
-        future.add_done_callback(self._arrived.put)
+        future.add_done_callback(self._inbox.put)
 
-    def _take_one(self, timeout: float | None) -> list[BaseException]:
-        """Take in what arrives next; return what must end the run.
+    def _receive(self, timeout: float | None) -> None:
+        """Take in what arrives next.
 
         Args:
             timeout: seconds to wait at most; None means as long as it takes.
         """
-        try:
-            arrived = self._call.receive(self._arrived, timeout)
-        except Empty:
-            return []
-        if isinstance(arrived, tuple):
-            self._news.phase(*arrived)
-            return []
-        # Ctrl-C may have had it arrive twice.
-        return self._returned(arrived) if arrived in self._under_way else []
+        with suppress(Empty):
+            self._handle(self._config.receive(self._inbox, timeout))
 
-    def _returned(self, future: Future[Any]) -> list[BaseException]:
-        """Take in what became of a try. Where Ctrl-C hits that, it is done again at the end."""
-        sent, returned, error = self._under_way[future], None, _failure(future)
+    def _handle(self, arrived: Any) -> None:
+        if isinstance(arrived, tuple):
+            self._notifier.phase(*arrived)
+        elif arrived is not None:
+            self._complete(arrived)
+
+    def _complete(self, future: Future[Any]) -> None:
+        """Take in what became of a try that was submitted."""
+        sent, error = self._in_flight.pop(future), _failure(future)
+        if error is not None:
+            self._fail(sent, error)
+            return
         try:
-            if error is None:
-                returned = self._way.returned(sent, future)
+            completed = sent.transport.returned(sent, future)
         except Exception as caught:
-            error = caught
-        job = None if returned is None else returned.job
-        # It takes time to look whether it is due already, and only at the end it may be.
-        if job is not None and not (self._is_ending and self._stack.owes(sent.number)):
-            self._register_cleanup(sent.node, job)
-        self._unsettled.add(sent.node)
-        del self._under_way[future]
-        if returned is not None:
-            for phase, ended in returned.phases:
-                self._news.phase(sent.node, phase, ended)
-            return self._settle(sent.node, sent.started, returned.result, returned.record)
-        assert error is not None
+            self._fail(sent, caught)
+            return
+        if completed.job is not None:
+            self._register_cleanup(sent.node, completed.job)
+        interrupts: list[BaseException] = []
+        for phase, ended in completed.phases:
+            try:
+                self._notifier.phase(sent.node, phase, ended)
+            except BaseException as caught:  # the try has ended all the same
+                interrupts.append(caught)
+        self._take_in(sent.node, completed.record)
+        if interrupts:
+            raise interrupts[0]
+
+    def _take_in(self, node: int, record: TryRecord, is_final: bool = False) -> None:
+        self._unsettled.discard(node)
+        super()._take_in(node, record, is_final)
+
+    def _fail(self, sent: InFlight, error: BaseException) -> None:
+        """Take in what the executor says instead of how a try went."""
         is_given_up = isinstance(error, CancelledError) or not isinstance(error, Exception)
         if is_given_up or self._pool.has_ended(error):
-            return [error]  # whether it was executed is not known
+            raise error  # whether it was executed is not known
         self._refuse(sent, error)
-        return []
-
-    def _came_late(self, future: Future[Any]) -> None:
-        """Make the Cleanup due of a try that ended when nobody waited for it any more."""
-        # It may have been given up, or have broken its worker; or Ctrl-C had this called twice.
-        with suppress(Exception):
-            sent = self._under_way[future]
-            job = self._way.left(sent, future)
-            if job is not None and not self._stack.owes(sent.number):
-                self._register_cleanup(sent.node, job)
-        self._under_way.pop(future, None)
-
-    def _has_come(self, future: Future[Any]) -> bool:
-        """Tell whether a try has ended, and its Cleanup is due if it is owed one."""
-        return future not in self._under_way
-
-    def _settle(
-        self, node: int, started: float, result: Any, record: TryRecord | None
-    ) -> list[BaseException]:
-        """Take in how a try went; return what must end the run."""
-        if record is None:
-            record = passed_unheard(started, self._call.clock())
-        interrupts = self._take_back(node, result, record)
-        if interrupts:
-            self.results.interrupted(node, interrupts[0])
-            self._settled(node)
-        return interrupts
-
-    def _settled(self, node: int) -> None:
-        self._unsettled.discard(node)
 
     def _refuse(self, sent: InFlight, error: BaseException) -> None:
-        """Take in that a try could not be sent out: a fault of the script, so not tried again."""
-        if self._call.listens:
-            self._news.phase(sent.node, 'init', None)
-            self._news.phase(sent.node, 'init', PhaseResult(None, error, 0.0))
-        self._take_back(
-            sent.node, None, TryRecord(sent.started, (0.0,), 'init', error), for_good=True
-        )
+        """Take in that a try could not be submitted: a fault of the script, so not tried again."""
+        if self._is_observed:
+            self._notifier.phase(sent.node, Phase.INIT, None)
+            self._notifier.phase(sent.node, Phase.INIT, PhaseResult(None, error, 0.0))
+        record = TryRecord(sent.started, (0.0,), Phase.INIT, None, error)
+        self._take_in(sent.node, record, is_final=True)
+
+    def _drain(self, errors: list[BaseException]) -> None:
+        """Wait for the tries in flight when nothing more is submitted; a signal ends the waiting.
+
+        Args:
+            errors: what ended the run before its time, if anything did; gets what else is raised.
+        """
+        for future in [*self._in_flight]:
+            if self._pool.can_cancel and future.cancel():  # it was not executed
+                self._unsettled.discard(self._in_flight.pop(future).node)
+        signals: list[BaseException] = []
+        while self._in_flight and not signals:
+            try:
+                arrived = self._config.receive(self._inbox, None)
+            except BaseException as caught:
+                signals.append(caught)
+                break
+            try:
+                self._handle(arrived)
+            except BaseException as caught:  # a listener's, or of another try
+                errors.append(caught)
+            collect(signals)
+        errors += signals
+
+    def _finish(self, errors: list[BaseException]) -> None:
+        """Give each Job a status; the Cleanups of what is still in flight are retained."""
+        for node in self._unsettled:
+            self.results.interrupted(node, errors[0], None)
+        in_flight: dict[int, Callable[[], bool]] = {
+            sent.node: partial(self._has_come, future)
+            for future, sent in [*self._in_flight.items()]
+        }
+        in_flight |= dict.fromkeys(self._maybe_taken, _never)
+        self._stack.retain(self._graph, in_flight)
+        for future in [*self._in_flight]:
+            self._workdir.share()
+            future.add_done_callback(self._came_late)
+        super()._finish(errors)
+
+    def _came_late(self, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended when nobody waited for it any more."""
+        sent = self._in_flight[future]
+        # It may have been given up, or have broken its worker.
+        with suppress(Exception):
+            job = sent.transport.late_job(sent, future)
+            if job is not None:
+                self._register_cleanup(sent.node, job)
+        del self._in_flight[future]
+        self._workdir.release()
+
+    def _has_come(self, future: Future[Any]) -> bool:
+        """Return whether a try has ended, and its Cleanup is pending if it is owed one."""
+        return future not in self._in_flight
 
     def _number(self, node: int) -> int:
         return self._numbers[node]
 
-    def _tell_from_thread(self, node: int, phase: str, ended: PhaseResult | None) -> None:
-        self._arrived.put((node, phase, ended))
+    def _phase_from_thread(self, node: int, phase: Phase, ended: PhaseResult | None) -> None:
+        self._inbox.put((node, phase, ended))
 
 
 def _failure(future: Future[Any]) -> BaseException | None:
@@ -270,17 +249,16 @@ def _failure(future: Future[Any]) -> BaseException | None:
         return error
 
 
-def _speaks_of_pool(error: Exception) -> bool:
-    """Tell whether what submit() raised is about the executor, not about what it was given."""
+def _is_about_executor(error: Exception) -> bool:
+    """Return whether submit() raised because of the executor, not because of its arguments."""
     return isinstance(error, (RuntimeError, OSError)) and not isinstance(error, _UNPICKLED)
 
 
-def _may_be_taken_in(error: Exception) -> bool:
-    """Tell whether submit() may have raised for lack of a thread when it had taken the call in."""
-    has_ended = isinstance(error, BrokenExecutor) or 'shutdown' in safe_str(error)
-    return _speaks_of_pool(error) and not has_ended
+def _may_be_taken(error: BaseException) -> bool:
+    """Return whether submit() may have raised for lack of a thread when it had taken the call."""
+    return not isinstance(error, BrokenExecutor) and 'shutdown' not in safe_str(error)
 
 
 def _never() -> bool:
-    """Tell that it can't be known whether a try has ended."""
+    """Return that a try has not ended, since nobody will know."""
     return False

@@ -16,13 +16,14 @@ from pickle import loads
 from types import BuiltinFunctionType
 from typing import Any, NamedTuple, Protocol
 
-from dojobber._attempt import Context, PhaseResult, TryRecord, attempt
+from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._executors.pickling import pack_class, pack_items, unpack_items, unpickle_values
 from dojobber._executors.pool import Pool
 from dojobber._executors.worker import Reply, Request, run_request
 from dojobber._failures import Failure
 from dojobber._workdir import Workdir
 from dojobber.job import Job
+from dojobber.outcome import Phase
 
 _LOG = logging.getLogger('DoJobber')
 
@@ -37,15 +38,17 @@ class InFlight(NamedTuple):
     job_class: type[Job]
     #: The instant at which it began.
     started: float
+    #: The Jobs in its WATCH that changed; None if it has no WATCH.
+    changed: tuple[str, ...] | None
+    transport: Transport
 
 
 class Completed(NamedTuple):
     """What came back of a try."""
 
-    result: Any
-    record: TryRecord | None
+    record: TryRecord
     #: The phases that were not told yet.
-    phases: list[tuple[str, PhaseResult | None]]
+    phases: list[tuple[Phase, PhaseResult | None]]
     #: The object for a Cleanup that is not due yet; None if there is none to make due.
     job: Job | None
 
@@ -59,17 +62,17 @@ class Transport(Protocol):
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try; raise what the executor raised instead."""
 
-    def left(self, sent: InFlight, future: Future[Any]) -> Job | None:
+    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
         """Return the object for a Cleanup that is not due yet, of a try that came too late."""
 
-    def here(self, sent: InFlight) -> tuple[Any, TryRecord | None]:
+    def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, beside those that are under way."""
 
 
 class ThreadTransport:
     """Tries on threads of this process: they share all objects with the driver."""
 
-    def __init__(self, pool: Pool, context: Context, tell: Callable[..., None]) -> None:
+    def __init__(self, pool: Pool, context: TryContext, tell: Callable[..., None]) -> None:
         """Get ready.
 
         Args:
@@ -78,31 +81,39 @@ class ThreadTransport:
             tell: hears of phases, from any thread.
         """
         self._submit = pool.executor.submit
-        self._context = context if context.tell is None else replace(context, tell=tell)
+        self._context = context if context.on_phase is None else replace(context, on_phase=tell)
         self._here = context
 
     def submit(self, sent: InFlight) -> Future[Any]:
         """Send a try out."""
-        return self._submit(attempt, sent.node, sent.job_class, sent.started, self._context)
+        arguments = sent.node, sent.job_class, sent.started, self._context, sent.changed
+        return self._submit(_attempt, [arguments])
 
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try."""
-        result, record = future.result()
-        return Completed(result, record, [], None)
+        return Completed(future.result(), [], None)
 
-    def left(self, sent: InFlight, future: Future[Any]) -> Job | None:
+    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
         """Return None: a thread makes its Cleanup due itself."""
         return None
 
-    def here(self, sent: InFlight) -> tuple[Any, TryRecord | None]:
+    def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver."""
-        return attempt(sent.node, sent.job_class, sent.started, self._here)
+        return attempt(sent.node, sent.job_class, sent.started, self._here, sent.changed)
+
+
+def _attempt(arguments: list[Any]) -> TryRecord:
+    """Make a try, with arguments out of a list that is empty then.
+
+    The frames of a failure keep that of the executor alive, which keeps its arguments.
+    """
+    return attempt(*arguments.pop())
 
 
 class ProcessTransport:
     """Tries in other processes: all that they need is sent, and what came of them comes back."""
 
-    def __init__(self, pool: Pool, context: Context, workdir: Workdir) -> None:
+    def __init__(self, pool: Pool, context: TryContext, workdir: Workdir) -> None:
         """Get ready.
 
         Args:
@@ -127,7 +138,8 @@ class ProcessTransport:
         request = Request(
             token=(self._run, sent.job_class.__name__, sent.number),
             job=self._pack(sent.job_class),
-            has_init=sent.job_class in context.inits,
+            is_special=sent.job_class in context.special,
+            changed=sent.changed,
             args=context.args,
             kwargs=context.kwargs,
             global_storage=list(shared.values()),
@@ -144,36 +156,39 @@ class ProcessTransport:
         self._tell_lost(sent.job_class, reply.lost)
         check, run = values[reply.check], values[reply.run]
         record = TryRecord(
-            sent.started,
-            reply.seconds,
-            reply.phase,
-            values[reply.exception],
-            None if check is None else Failure.of(check),
-            reply.ran,
-            None if run is None else Failure.of(run),
-            reply.would_run,
+            started=sent.started,
+            seconds=reply.seconds,
+            phase=reply.phase,
+            result=values[reply.result],
+            exception=values[reply.exception],
+            check=None if check is None else Failure.of(check),
+            ran=reply.ran,
+            run=None if run is None else Failure.of(run),
+            would_run=reply.would_run,
+            gave_up=reply.gave_up,
         )
         phases = [
             (name, how and PhaseResult(values[how[0]], values[how[1]], how[2]))
             for name, how in reply.phases
         ]
-        return Completed(values[reply.result], record, phases, self._remade(sent.job_class, reply))
+        return Completed(record, phases, self._remade(sent.job_class, reply))
 
-    def left(self, sent: InFlight, future: Future[Any]) -> Job | None:
+    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
         """Return the object for the Cleanup of a try that came too late for all else."""
         return self._remade(sent.job_class, loads(future.result()))
 
-    def here(self, sent: InFlight) -> tuple[Any, TryRecord | None]:
+    def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, and note what it changes in the global storage."""
         shared = self._context.global_storage
         values, (packed, _) = dict(shared), pack_items(shared)
-        result, record = attempt(sent.node, sent.job_class, sent.started, self._context)
+        context = self._context
+        record = attempt(sent.node, sent.job_class, sent.started, context, sent.changed)
         packed_now, _ = pack_items(shared)
         for key in {**values, **shared}:
             is_same = key in shared and key in values and shared[key] is values[key]
             if not is_same or packed.get(key) != packed_now.get(key):
                 self._writers[key] = sent.number
-        return result, record
+        return record
 
     def _merge(self, reply: Reply, sent: InFlight) -> None:
         """Take over what a try has changed, unless a try that was sent out later has, too."""

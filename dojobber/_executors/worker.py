@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
-from dojobber._attempt import PROGRESS, Context, PhaseResult, TryRecord, attempt
+from dojobber._attempt import PROGRESS, PhaseResult, TryContext, TryRecord, attempt
 from dojobber._executors.pickling import (
     PickledValue,
     ValuePickler,
@@ -22,6 +22,7 @@ from dojobber._executors.pickling import (
 )
 from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
+from dojobber.outcome import Phase
 
 # What an object has that is not its user's to keep.
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
@@ -35,8 +36,10 @@ class Request:
     token: tuple[str, str, int]
     #: By `_parcel.pack_class`.
     job: Any
-    #: Whether making an object calls code of the user's.
-    has_init: bool
+    #: As in `TryContext.special`.
+    is_special: bool
+    #: The Jobs in its WATCH that changed; None if it has no WATCH.
+    changed: tuple[str, ...] | None
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     #: Pickled pairs of key and value.
@@ -55,12 +58,13 @@ class Reply:
     exception: int
     check: int
     run: int
-    phase: str
+    phase: Phase
     seconds: tuple[float, ...]
     ran: bool
     would_run: bool
+    gave_up: bool
     #: The phases as they were told: a name; result, exception and seconds, or None at the start.
-    phases: list[tuple[str, tuple[int, int, float] | None]]
+    phases: list[tuple[Phase, tuple[int, int, float] | None]]
     #: What a Cleanup needs; None if none is owed. Pickled pairs of key and value.
     storage: list[bytes] | None
     attributes: list[bytes]
@@ -76,14 +80,14 @@ class _Try:
 
     def __init__(self) -> None:
         self.packer = ValuePickler()
-        self.phases: list[tuple[str, tuple[int, int, float] | None]] = []
+        self.phases: list[tuple[Phase, tuple[int, int, float] | None]] = []
         self.lost: list[str] = []
         self.job: Job | None = None
 
-    def owe(self, token: object, job: Job) -> None:
+    def register_cleanup(self, token: object, job: Job) -> None:
         self.job = job
 
-    def tell(self, token: object, phase: str, ended: PhaseResult | None) -> None:
+    def on_phase(self, token: object, phase: Phase, ended: PhaseResult | None) -> None:
         add = self.packer.add
         how = None if ended is None else (add(ended.result), add(ended.exception), ended.seconds)
         self.phases.append((phase, how))
@@ -97,32 +101,30 @@ def run_request(request: Request) -> bytes:
     started = time.monotonic()
     try:
         job_class = unpack_class(request.job)
-        context = Context(
+        context = TryContext(
             args=request.args,
             kwargs=request.kwargs,
-            inits={job_class} if request.has_init else (),
+            special={job_class} if request.is_special else (),
             global_storage=shared,
             no_act=request.no_act,
             workdir=NamedDirectory(request.directory),
             clock=time.monotonic,
-            owe=noted.owe,
-            tell=noted.tell,
+            register_cleanup=noted.register_cleanup,
+            on_phase=noted.on_phase,
         )
-        result, record = attempt(None, job_class, started, context)
+        record = attempt(None, job_class, started, context, request.changed)
     except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
-        result, record = None, TryRecord(started, (), 'init', caught)
-    assert record is not None  # for there is one who listens
+        record = TryRecord(started, (), Phase.INIT, None, caught)
     if gone:
         noted.lost.append(f'{gone} values of global_storage')
     try:
-        return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
+        return dumps(_reply(noted, record, shared, before), HIGHEST_PROTOCOL)
     except KeyboardInterrupt:  # Ctrl-C for all processes: this one has only its reply left to give
-        return dumps(_reply(noted, result, record, shared, before), HIGHEST_PROTOCOL)
+        return dumps(_reply(noted, record, shared, before), HIGHEST_PROTOCOL)
 
 
 def _reply(
     noted: _Try,
-    result: Any,
     record: TryRecord,
     shared: dict[Any, Any],
     before: dict[Any, bytes],
@@ -135,7 +137,7 @@ def _reply(
         storage = _kept(noted, 'storage', getattr(job, 'storage', None))
         attributes = _kept_attributes(noted, job)
     return Reply(
-        result=add(result),
+        result=add(record.result),
         exception=add(record.exception),
         check=add(record.check and record.check.exception),
         run=add(record.run and record.run.exception),
@@ -144,6 +146,7 @@ def _reply(
         seconds=record.seconds,
         ran=record.ran,
         would_run=record.would_run,
+        gave_up=record.gave_up,
         phases=noted.phases,
         storage=storage,
         attributes=attributes or [],

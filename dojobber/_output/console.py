@@ -15,7 +15,7 @@ from dojobber._failures import safe_str, trace
 from dojobber._output.summary import summary
 from dojobber._output.text import columns, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
-from dojobber.outcome import JobReport
+from dojobber.report import JobReport
 
 _LOG = logging.getLogger('DoJobber')
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dojobber._failures import PACKAGE, Failure, captured, class_name, notes, safe_str
 from dojobber._output.palette import COLOURS, WORDS
 from dojobber._output.text import colorize, display_width, escape, listed, truncate, wrapped
-from dojobber.outcome import JobReport, Outcome
+from dojobber.outcome import Outcome
+from dojobber.report import JobReport
 
 # So many lines at most tell why Jobs failed or would run; of the other Jobs there are the names.
 # With the counts and the lists of names, that is a screen.
@@ -52,7 +53,7 @@ class _Summary:
         yield from self._counts(jobs, seconds)
         by = {outcome: [each for each in jobs if each.outcome is outcome] for outcome in Outcome}
         # Those first that block most; sorted() keeps the order of the others.
-        worst = sorted(by[Outcome.FAILED], key=lambda each: -each._weight())
+        worst = sorted(by[Outcome.FAILED], key=lambda each: -len(each.blocks))
         failed = by[Outcome.INTERRUPTED] + worst
         yield from self._told(self._failed, failed, 'Also failed')
         yield from self._told(self._would_run, by[Outcome.WOULD_RUN], 'Would run too')
@@ -97,21 +98,21 @@ class _Summary:
             yield from self._head(entry, f'failed after {_number(entry.tries, "try", "tries")}')
         else:
             yield from self._head(entry, f'was interrupted in try {entry.tries}')
-        run, last = entry._run, entry._last
+        run, last = entry.run_failure, entry.failure
         yield from self._reason('run', run)
         if last is not None and (run is None or run.exception is not last.exception):
-            yield from self._reason(entry._phase or 'try', last)
+            yield from self._reason(entry.phase or 'try', last)
         if is_failed:
-            blocked = entry._blocks()
+            blocked = entry.blocks
             yield from self._listed(f'  blocks {_number(len(blocked), "Job", "Jobs")}', blocked)
 
     def _would_run(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, 'would run')
-        yield from self._reason('check', entry._check)
+        yield from self._reason('check', entry.check_failure)
 
     def _unclean(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, 'could not be cleaned up')
-        yield from self._reason('cleanup', entry._cleanup)
+        yield from self._reason('cleanup', entry.cleanup_failure)
 
     def _head(self, entry: JobReport, what: str) -> Iterator[str]:
         name, colour = escape(entry.name), COLOURS[entry.outcome]

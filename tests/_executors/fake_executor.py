@@ -64,7 +64,10 @@ class _Fake(Executor):
                 return queue.get_nowait()
             if timeout is not None and queue.empty():
                 assert timeout > 0
-                if not self.pending or self._random.random() < 0.3:
+                if not self.pending:
+                    self._clock.sleep(timeout)
+                    raise Empty
+                if self._random.random() < 0.3:
                     self._clock.advance(timeout)
                     raise Empty
             if not self.pending:

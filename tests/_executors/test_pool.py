@@ -305,7 +305,7 @@ class Odd(ThreadPoolExecutor):
         self.does = does
 
     def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if args[1].__name__ != 'odd':
+        if args[0][0][1].__name__ != 'odd':
             return super().submit(call, *args, **kwargs)
         future: Future[Any] = Future()
         self.does(future)

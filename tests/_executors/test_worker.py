@@ -17,7 +17,7 @@ from tests._executors.travelling import Cleans, Derived, Finds, Replaces, Where
 
 def reply_to(job: Any, **fields: Any) -> Reply:
     request: dict[str, Any] = {
-        'token': ('run', 'job', 1), 'has_init': False, 'args': (), 'kwargs': {},
+        'token': ('run', 'job', 1), 'is_special': False, 'changed': None, 'args': (), 'kwargs': {},
         'global_storage': [], 'no_act': False, 'directory': '', **fields,
     }  # fmt: skip
     reply = loads(run_request(Request(job=job, **request)))
@@ -79,7 +79,7 @@ def test_phases_start_in_the_directory_where_one_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    reply = reply_to(Where, directory=str(tmp_path) if known else '', has_init=True)
+    reply = reply_to(Where, directory=str(tmp_path) if known else '', is_special=True)
     seen = unpickle_values(reply.parcels)[reply.result]
     assert seen == ([str(tmp_path)] * 4 if known else [str(tmp_path), '/', '/', '/'])
     assert os.getcwd() == '/'
