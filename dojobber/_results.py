@@ -108,18 +108,6 @@ class Results:
             return Outcome.INTERRUPTED
         return Outcome.WOULD_RUN if self.tries.last[node].would_run else Outcome.FAILED
 
-    def colours(self) -> dict[str, str]:
-        """Return how to draw the Jobs that were tried, by name."""
-        found = {}
-        for node, name in enumerate(self.graph.names):
-            record, status = self.tries.last.get(node), self.nodestatus.get(name)
-            if status:
-                rechecked = record is not None and record.phase == 'recheck'
-                found[name] = 'darkgreen' if rechecked else 'green'
-            elif status is False:
-                found[name] = 'red'
-        return found
-
     def _end_badly(self, node: int, exception: BaseException) -> None:
         name = self.graph.names[node]
         self.nodestatus[name] = False

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import partial
+from os import PathLike
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.pool import make_pool
@@ -24,6 +25,7 @@ from dojobber._graph import Graph, walk
 from dojobber._options import Options, as_listeners
 from dojobber._output import graph_formats, graphviz
 from dojobber._output.console import print_summary, show_log
+from dojobber._output.graphviz import PictureFormat, Writable
 from dojobber._output.progress import Progress
 from dojobber._output.text import wants_colours
 from dojobber._results import Results
@@ -31,6 +33,7 @@ from dojobber._run import LONGEST_WAIT, Call, Run
 from dojobber._workdir import Workdir
 from dojobber.events import Event, Listener, RunEnded
 from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.outcome import Outcome
 from dojobber.report import Report, make_report
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
@@ -342,46 +345,61 @@ class DoJobber:
         Raises:
             RuntimeError: there is no such format.
         """
-        results = self._results
-        outcomes = dict(zip(results.graph.names, results.outcomes()))
+        outcomes, rechecked = self._drawn()
         if fmt == 'text':
             return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout))
         if fmt == 'mermaid':
             return graph_formats.mermaid(self._graph, outcomes)
         if fmt == 'dot':
-            return self._dot()
+            return graph_formats.dot(self._graph, outcomes, rechecked)
         raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {safe_repr(fmt)}")
 
-    def write_graph(self, filed: IO[Any], fmt: str = 'png') -> None:
-        """Draw the graph with Graphviz, coloured by how the Jobs of the last run ended.
+    def write_graph(
+        self, filed: str | PathLike[str] | Writable, fmt: PictureFormat | str = 'png'
+    ) -> None:
+        """Draw the graph, after a run with what became of each Job, in words and in colour.
 
         A Job that passed its Check is green, one that passed its recheck dark green, one that
-        failed red.
+        failed red, a blocked one grey and dashed.
 
         Args:
-            filed: a file that is open for writing, bytes or text.
-            fmt: one of Graphviz's formats.
+            filed: the path of a file, or what is open for writing, bytes or text; an object that
+                only has ``write()`` gets bytes.
+            fmt: one of Graphviz's formats. Without Graphviz ``svg`` is drawn all the same, in the
+                library's own way.
 
         Raises:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
-                written then.
+                written then, and no file made.
+            TypeError: `filed` takes text only, and the picture is none.
+            OSError: the file can't be written.
         """
-        picture = graphviz.draw(self._dot(), fmt)
-        if hasattr(filed, 'buffer'):  # a text file, which may hold text back
-            filed.flush()
-            filed = filed.buffer
-        filed.write(picture)
+        picture = graphviz.draw(self.graph_text('dot'), fmt, self._svg)
+        graphviz.write(picture, filed)
 
     def display_graph(self) -> None:
         """Show the graph of `write_graph` in a window, and wait until it is closed.
 
-        Raises:
-            RuntimeError: Graphviz or ImageMagick is not installed or fails.
-        """
-        graphviz.show(graphviz.draw(self._dot(), 'png'))
+        Where Graphviz or ImageMagick is not installed, open it in a web browser, and don't wait;
+        the temporary file that it reads stays.
 
-    def _dot(self) -> str:
-        return graph_formats.dot(self._graph, self._results.colours())
+        Raises:
+            RuntimeError: what is installed fails, or there is no browser either.
+        """
+        graphviz.show(self.graph_text('dot'), self._svg)
+
+    def _svg(self) -> str:
+        from dojobber._output.svg import svg
+
+        outcomes, rechecked = self._drawn()
+        return svg(self._graph.names, self._graph.dependencies, outcomes, rechecked)
+
+    def _drawn(self) -> tuple[dict[str, Outcome], set[str]]:
+        """Return what became of the Jobs by name, and the names of those whose recheck decided."""
+        results, names = self._results, self._results.graph.names
+        last = results.tries.last
+        rechecked = {names[node] for node in last if last[node].phase == 'recheck'}
+        return dict(zip(names, results.outcomes())), rechecked
 
 
 def _running(method: str) -> RuntimeError:
