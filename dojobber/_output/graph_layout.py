@@ -25,8 +25,8 @@ _MARGIN = 12
 # The least free width beside a box, and beside an edge that passes.
 _BOX_SPACE = 12
 _EDGE_SPACE = 7
-# A layer may always be as wide as the former; as the latter if nodes that have others below them need
-# it. In large graphs it may be as wide as makes the picture about twice as wide as tall.
+# A layer may always be as wide as the former, and as wide as the latter for nodes with others below
+# them. In a large graph it may be as wide as makes the picture about twice as wide as tall.
 _LAYER_WIDTH, _WIDEST_LAYER = 1200, 3000
 # Between two layers; the more the farther edges go sideways there.
 _LEAST_GAP, _MOST_GAP, _SLOPE = 44, 130, 0.14

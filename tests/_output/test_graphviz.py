@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import shutil
@@ -173,6 +174,13 @@ def test_write_graph_writes_bytes_to_what_only_has_write(programs: Path) -> None
     sink = Sink()
     one_job().write_graph(sink)
     assert sink.written == [b'a picture\n']
+
+
+def test_write_graph_writes_into_a_compressed_file(programs: Path, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / 'graph.svgz', 'wb') as out:
+        one_job().write_graph(out, 'svg')
+    with gzip.open(tmp_path / 'graph.svgz') as written:
+        assert written.read().startswith(b'<svg ')
 
 
 @pytest.mark.parametrize('kind', [Path, str])
