@@ -152,6 +152,13 @@ def test_passing_lines_of_different_nodes_are_apart() -> None:
             assert bottom <= top or one == other
 
 
+def test_lines_that_pass_many_layers_at_once_are_beside_all_boxes() -> None:
+    dependencies, found = drawn('ladder with lanes')
+    long = [link.end[0] for link in found.links if link.bottom - link.end[1] > BOX_HEIGHT]
+    assert long
+    assert min(long) > max(right for _, _, right, _ in boxes(dependencies, found))
+
+
 def test_chain_is_straight() -> None:
     assert len({x for x, _ in layout(chain(9), [30, 70, 50] * 3).centres}) == 1
 
@@ -159,6 +166,13 @@ def test_chain_is_straight() -> None:
 def test_chain_is_straight_beside_edges_that_pass_it() -> None:
     dependencies = [*chain(9), [0, 3, 5, 8]]
     assert len({x for x, _ in layout(dependencies, [60] * 10).centres}) == 1
+
+
+def test_edge_that_passes_one_layer_stays_near_its_ends() -> None:
+    # The last of many has a dependency that it shares with another of its dependencies.
+    found = layout([[], [0], [0, 1], *([] for _ in range(8)), [*range(3, 11), 2]], [60] * 12)
+    (passing,) = [link for link in found.links if link.dependency is None]
+    assert abs(passing.end[0] - passing.start[0]) < 80
 
 
 def test_node_is_above_the_middle_of_its_dependencies() -> None:
@@ -172,10 +186,21 @@ def test_dependencies_are_side_by_side_in_their_order() -> None:
 
 
 def test_layers_are_reordered_so_that_edges_do_not_cross() -> None:
-    # Two on one and then on the other, in the opposite order.
-    dependencies = [[], [], [1], [0], [2, 3, 0, 1]]
-    (one, _), (two, _), (on_two, _), (on_one, _), _ = layout(dependencies, [60] * 5).centres
-    assert (one < two) == (on_one < on_two)
+    # As they come, the third would cross the second.
+    dependencies = [[], [], [1], [0], [1], [2, 3, 4]]
+    x = [place for place, _ in layout(dependencies, [60] * 6).centres]
+    pairs = [(x[node], x[below]) for node in (2, 3, 4) for below in dependencies[node]]
+    assert all(
+        (one - other) * (end - other_end) >= 0 for one, end in pairs for other, other_end in pairs
+    )
+
+
+def test_layers_are_farther_apart_where_edges_go_far_sideways() -> None:
+    def gap(dependencies: Dependencies) -> int:
+        places = layout(dependencies, [60] * len(dependencies)).centres
+        return places[0][1] - places[-1][1]
+
+    assert gap(chain(2)) == gap(fan(2)) < gap(fan(9)) < 200
 
 
 def test_many_leaves_go_on_in_the_next_layers_and_hang_on_one_straight_line() -> None:
@@ -187,6 +212,8 @@ def test_many_leaves_go_on_in_the_next_layers_and_hang_on_one_straight_line() ->
     passing = [link.end[0] for link in found.links if link.dependency is None]
     assert len(passing) == len(set(rows)) - 1
     assert max(passing) - min(passing) < 100
+    row = [x for x, y in found.centres[:200] if y == rows[0]]
+    assert abs(sum(x < passing[0] for x in row) - len(row) / 2) <= 1
 
 
 def test_like_parts_of_a_graph_are_side_by_side_though_wide() -> None:

@@ -143,6 +143,11 @@ def test_each_edge_ends_in_an_arrow_at_a_box() -> None:
         assert re.search(rf'<text x="{x}"', picture)
 
 
+def test_edge_to_a_job_right_below_is_a_straight_line() -> None:
+    lines, _ = re.findall(r'<path d="([^"]*)"', svg(['Water', 'Tea'], [[], [0]], {}))
+    assert re.fullmatch(r'M\d+ \d+V\d+', lines)
+
+
 def test_edge_that_passes_a_job_is_drawn_in_pieces_with_one_arrow() -> None:
     picture = svg(['Water', 'Tea', 'Meal'], [[], [0], [0, 1]], {})
     lines, heads = re.findall(r'<path d="([^"]*)"', picture)
