@@ -274,7 +274,7 @@ def _number(row: list[int], places: list[float]) -> None:
 def _mean(vertices: list[int], places: list[float], default: float) -> float:
     if not vertices:
         return default
-    return sum([places[each] for each in vertices]) / len(vertices)
+    return math.fsum([places[each] for each in vertices]) / len(vertices)
 
 
 def _crossings(net: _Net, rows: list[list[int]]) -> int:
