@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from os import PathLike
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.pool import Pool, make_pool
@@ -24,6 +25,7 @@ from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
 from dojobber._output import graph_formats, graphviz
 from dojobber._output.console import Console, log_tries, print_summary, show_log
+from dojobber._output.graphviz import PictureFormat, Writable
 from dojobber._output.progress import Progress
 from dojobber._output.text import wants_colours
 from dojobber._results import Results
@@ -363,56 +365,60 @@ class DoJobber:
         Raises:
             RuntimeError: there is no such format.
         """
-        results = self._results
-        outcomes = dict(zip(results.graph.names, results.outcomes()))
+        outcomes, rechecked = self._drawn()
         if fmt == 'text':
             return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout))
         if fmt == 'mermaid':
             return graph_formats.mermaid(self._graph, outcomes)
         if fmt == 'dot':
-            return self._dot()
+            return graph_formats.dot(self._graph, outcomes, rechecked)
         raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {safe_repr(fmt)}")
 
-    def write_graph(self, filed: IO[Any], fmt: str = 'png') -> None:
-        """Draw the graph with Graphviz, coloured by how the Jobs of the last run ended.
+    def write_graph(
+        self, filed: str | PathLike[str] | Writable, fmt: PictureFormat | str = 'png'
+    ) -> None:
+        """Draw the graph, after a run with what became of each Job, in words and in colour.
 
         A Job that passed its Check is green, one that passed its recheck dark green, one that
-        failed red.
+        failed red, a blocked one grey and dashed.
 
         Args:
-            filed: a file that is open for writing, bytes or text.
-            fmt: one of Graphviz's formats.
+            filed: the path of a file, or what is open for writing, bytes or text; an object that
+                only has ``write()`` gets bytes.
+            fmt: one of Graphviz's formats. Without Graphviz ``svg`` is drawn all the same, in the
+                library's own way.
 
         Raises:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
-                written then.
+                written then, and no file made.
+            TypeError: `filed` takes text only, and the picture is none.
+            OSError: the file can't be written.
         """
-        picture = graphviz.draw(self._dot(), fmt)
-        if hasattr(filed, 'buffer'):  # a text file, which may hold text back
-            filed.flush()
-            filed = filed.buffer
-        filed.write(picture)
+        picture = graphviz.draw(self.graph_text('dot'), fmt, self._svg)
+        graphviz.write(picture, filed)
 
     def display_graph(self) -> None:
         """Show the graph of `write_graph` in a window, and wait until it is closed.
 
+        Where Graphviz or ImageMagick is not installed, open it in a web browser, and don't wait;
+        the temporary file that it reads stays.
+
         Raises:
-            RuntimeError: Graphviz or ImageMagick is not installed or fails.
+            RuntimeError: what is installed fails, or there is no browser either.
         """
-        graphviz.show(graphviz.draw(self._dot(), 'png'))
+        graphviz.show(self.graph_text('dot'), self._svg)
 
-    def _dot(self) -> str:
-        return graph_formats.dot(self._graph, self._colours())
+    def _svg(self) -> str:
+        from dojobber._output.svg import svg
 
-    def _colours(self) -> dict[str, str]:
-        """Return how to draw the Jobs that were tried, by name."""
-        found = {}
-        for entry in self.report():
-            if entry.outcome in (Outcome.OK, Outcome.CHANGED):
-                found[entry.name] = 'darkgreen' if entry.phase is Phase.RECHECK else 'green'
-            elif self.nodestatus.get(entry.name) is False:
-                found[entry.name] = 'red'
-        return found
+        outcomes, rechecked = self._drawn()
+        return svg(self._graph.names, self._graph.dependencies, outcomes, rechecked)
+
+    def _drawn(self) -> tuple[dict[str, Outcome], set[str]]:
+        """Return what became of the Jobs by name, and the names of those whose recheck decided."""
+        jobs = self.report().jobs
+        rechecked = {each.name for each in jobs if each.phase is Phase.RECHECK}
+        return {each.name: each.outcome for each in jobs}, rechecked
 
 
 def _running(method: str) -> RuntimeError:

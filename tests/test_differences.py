@@ -701,11 +701,40 @@ def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(RuntimeError, match="'dot' was not found; install Graphviz"):
         dojob.write_graph(picture)
     assert picture.getvalue() == b''
-    dot = tmp_path / 'dot'
-    dot.write_text('#!/bin/sh\n')
-    dot.chmod(0o755)
-    with pytest.raises(RuntimeError, match="'display' was not found; install ImageMagick"):
-        dojob.display_graph()
+    dojob.write_graph(picture, 'svg')
+    assert picture.getvalue().startswith(b'<svg ')
+
+
+@row('Pictures after a run')
+def test_pictures_tell_outcomes_in_words_and_colours() -> None:
+    class Fails(RunonlyJob):
+        def Run(self) -> None:
+            raise ValueError
+
+    class Blocked(DummyJob):
+        DEPS = (Fails,)
+
+    told = run(Blocked).graph_text('dot')
+    assert r'[label="Fails\nfailed" style=filled fillcolor="red"' in told
+    assert r'[label="Blocked\nblocked" style="filled,dashed" fillcolor="dimgrey"' in told
+    dry = run(Blocked, no_act=True).graph_text('dot')
+    assert r'[label="Fails\nwould run" style=filled fillcolor="#1565c0"' in dry
+
+
+@row('Where pictures go')
+def test_pictures_go_to_paths_and_to_whatever_has_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Sink:
+        def write(self, data: bytes) -> None:
+            taken.append(data)
+
+    taken: list[bytes] = []
+    monkeypatch.setenv('PATH', str(tmp_path))
+    dojob = configured(DummyJob)
+    dojob.write_graph(tmp_path / 'graph.svg', 'svg')
+    dojob.write_graph(Sink(), 'svg')
+    assert taken == [(tmp_path / 'graph.svg').read_bytes()]
 
 
 @row('Names in pictures')

@@ -184,9 +184,13 @@ def test_movie_night_goes_on_without_its_pictures(
     picture.write_bytes(b'of the last evening')
     argv = ['--display_prerungraph', '--x11', '--png_output', str(picture), *GOOD_EVENING]
     assert dojobber_example.main(argv) == 0
+    missing = (
+        "'dot' and 'display' were not found; "
+        'install Graphviz and ImageMagick, or a graphical web browser\n'
+    )
     assert capfd.readouterr().err == (
-        "No picture before: 'dot' was not found; install Graphviz\n"
-        "No picture after: 'dot' was not found; install Graphviz\n"
+        f'No picture before: {missing}'
+        f'No picture after: {missing}'
         "No picture as PNG: 'dot' was not found; install Graphviz\n"
     )
     assert picture.read_bytes() == b'of the last evening'
@@ -199,7 +203,8 @@ def test_movie_night_without_a_window_still_writes_its_graph(
     picture = tmp_path / 'movie.png'
     dojobber_example.main(['--x11', '--png_output', str(picture)])
     assert capfd.readouterr().err == (
-        "No picture after: 'display' was not found; install ImageMagick\n"
+        "No picture after: 'display' was not found; "
+        'install ImageMagick, or a graphical web browser\n'
     )
     assert picture.read_bytes() == b'dot\n'
 

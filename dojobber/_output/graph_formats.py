@@ -7,46 +7,43 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from dojobber._graph import Graph
-from dojobber._output.palette import COLOURS, WORDS
+from dojobber._output.palette import COLOURS, LOOKS, WORDS, look
 from dojobber._output.text import colorize, escape
 from dojobber.outcome import Outcome
 
 # A tree goes so deep; what is below that stands at the left margin again, further down.
 _DEEPEST = 30
 
-#: For each outcome the fill, the stroke and the letters in Mermaid, which can be read on light
-#: pages and on dark ones.
-_MERMAID_COLOURS = {
-    Outcome.OK: ('#b7e4c7', '#2d6a4f', '#081c15'),
-    Outcome.CHANGED: ('#1b5e20', '#81c784', '#ffffff'),
-    Outcome.FAILED: ('#c62828', '#7f0000', '#ffffff'),
-    Outcome.BLOCKED: ('#fff3c4', '#8d6e00', '#3a2d00'),
-    Outcome.WOULD_RUN: ('#bbdefb', '#1565c0', '#0a1f44'),
-    Outcome.MIGHT_RUN: ('#e3f2fd', '#64b5f6', '#0a1f44'),
-    Outcome.INTERRUPTED: ('#ffb74d', '#bf360c', '#3e1500'),
-    Outcome.NOT_RUN: ('#e0e0e0', '#616161', '#212121'),
-}
-
-# What Mermaid must be given as numbers: in quotes, too, it looks for comments, tags, formulas,
-# addresses and Markdown, some versions of it. An underscore within a word is none of these.
+# Mermaid looks for comments, tags, formulas, addresses and Markdown within quotes, too, and some
+# versions for more of these than others. Where these characters would begin one, they are written
+# as numbers.
 _UNSAFE = re.compile(
     r'["#<>&`\\*%$~@\[\xa0]|(?<![^\W_])_|_(?![^\W_])|\A[-+=]|\A\d(?=\d*[.)])|w(?=ww\.)',
     re.IGNORECASE,
 )
-# Links and icons; and what looks like a style, of which it drops the end if that ends a number.
+# Icons, links, and text that looks like a CSS declaration; Mermaid cuts the ';' off the latter.
 _COLON = re.compile(r':(?=\S*(?:[#/]|fa-))')
-# The marks by which it knows numbers itself: a character that takes no room breaks them.
+# Mermaid itself writes '#nn;' as 'ﬂ°nn¶ß'; a character without width keeps a name from being taken
+# for that.
 _MARKS = re.compile('(?<=\ufb02)(?=\xb0)|(?<=\xb6)(?=\xdf)')
 # Spaces that HTML would drop.
 _SPACES = re.compile(r'\A | \Z|(?<= ) ')
 
+# Can be seen on light pages and on dark ones.
+_MERMAID_STROKE = '#8a9099'
+
 _DOT_ESCAPES = {'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'}
 
 
-def text(graph: Graph, outcomes: Mapping[str, Outcome], colours: bool) -> str:
+def text(
+    graph: Graph,
+    outcomes: Mapping[str, Outcome],
+    colours: bool,
+    mask: Callable[[str], str] = str,
+) -> str:
     """Return the graph as a tree, each Job above those that it depends on, two spaces further in.
 
     What a Job depends on stands there once; where the Job comes again, a remark refers to it.
@@ -55,6 +52,7 @@ def text(graph: Graph, outcomes: Mapping[str, Outcome], colours: bool) -> str:
         graph: what to show.
         outcomes: what became of the Jobs of these names.
         colours: whether to mark the outcomes with colours.
+        mask: replaces secrets in a text.
     """
     lines: list[str] = []
     shown: set[int] = set()
@@ -66,7 +64,7 @@ def text(graph: Graph, outcomes: Mapping[str, Outcome], colours: bool) -> str:
             lines.append('')
         for node, depth, remark in _branch(graph, head, shown, heads):
             name = graph.names[node]
-            label = escape(name) + _words(name, outcomes)
+            label = escape(mask(name)) + _words(name, outcomes)
             if name in outcomes:
                 label = colorize(label, COLOURS[outcomes[name]], colours)
             lines.append('  ' * depth + label + remark)
@@ -104,23 +102,27 @@ def _words(name: str, outcomes: Mapping[str, Outcome]) -> str:
     return f': {WORDS[outcomes[name]]}' if name in outcomes else ''
 
 
-def mermaid(graph: Graph, outcomes: Mapping[str, Outcome]) -> str:
+def mermaid(graph: Graph, outcomes: Mapping[str, Outcome], mask: Callable[[str], str] = str) -> str:
     """Return the graph as a flowchart of Mermaid, each Job above those that it depends on.
 
     Args:
         graph: what to show.
         outcomes: what became of the Jobs of these names.
+        mask: replaces secrets in a text.
     """
     lines = []
     for node, name in enumerate(graph.names):
         mark = f':::{outcomes[name]}' if name in outcomes else ''
-        label = _mermaid_label(name) + _words(name, outcomes)
+        label = _mermaid_label(mask(name)) + _words(name, outcomes)
         lines.append(f'n{node}["{label}"]{mark}')
         lines += [f'n{node} --> n{dependency}' for dependency in graph.dependencies[node]]
     used = {outcomes[name] for name in graph.names if name in outcomes}
-    for outcome in filter(used.__contains__, Outcome):
-        fill, stroke, letters = _MERMAID_COLOURS[outcome]
-        lines.append(f'classDef {outcome} fill:{fill},stroke:{stroke},color:{letters}')
+    for outcome in filter(used.__contains__, LOOKS):
+        fill, is_dashed = LOOKS[outcome].fill, LOOKS[outcome].is_dashed
+        dashes = ',stroke-dasharray:5 3' if is_dashed else ''
+        lines.append(
+            f'classDef {outcome} fill:{fill},color:#ffffff,stroke:{_MERMAID_STROKE}{dashes}'
+        )
     return 'flowchart TD\n' + ''.join(f'    {line}\n' for line in lines)
 
 
@@ -131,19 +133,38 @@ def _mermaid_label(name: str) -> str:
     return _COLON.sub('#58;', label) or '#160;'
 
 
-def dot(graph: Graph, colours: Mapping[str, str]) -> str:
+def dot(
+    graph: Graph,
+    outcomes: Mapping[str, Outcome],
+    rechecked: Collection[str] = (),
+    mask: Callable[[str], str] = str,
+) -> str:
     """Return the graph in the DOT language, each Job above those that it depends on.
 
     Args:
         graph: what to draw.
-        colours: how to fill the Jobs of these names.
+        outcomes: what became of the Jobs of these names.
+        rechecked: the names of the Jobs whose last try was decided by its recheck.
+        mask: replaces secrets in a text.
     """
     lines = []
     for node, name in enumerate(graph.names):
-        fill = f' style=filled fillcolor={colours[name]}' if name in colours else ''
-        lines.append(f'n{node} [label="{_dot_label(name)}"{fill}]')
+        label = _dot_label(mask(name))
+        if name in outcomes:
+            label += rf'\n{WORDS[outcomes[name]]}'
+        looks = _dot_looks(outcomes.get(name), name in rechecked)
+        lines.append(f'n{node} [label="{label}"{looks}]')
         lines += [f'n{node} -> n{dependency}' for dependency in graph.dependencies[node]]
     return 'digraph {\n' + ''.join(f'    {line}\n' for line in lines) + '}\n'
+
+
+def _dot_looks(outcome: Outcome | None, is_rechecked: bool) -> str:
+    drawn = look(outcome, is_rechecked)
+    if drawn is None:
+        return ''
+    style = '"filled,dashed"' if drawn.is_dashed else 'filled'
+    fill, letters = drawn.graphviz_fill, drawn.graphviz_letters
+    return f' style={style} fillcolor="{fill}" fontcolor={letters}'
 
 
 def _dot_label(name: str) -> str:

@@ -1,41 +1,126 @@
-"""The programs that draw and show a graph.
+"""Pictures in files and on the screen: by Graphviz, or by `svg` where it is missing.
 
 The only place that starts programs; it looks for them when it is called.
 """
 
 from __future__ import annotations
 
-import importlib
+import io
+import os
 import shutil
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeAlias
+
+#: The formats that are asked for most; Graphviz knows many more.
+PictureFormat: TypeAlias = Literal['gif', 'jpg', 'pdf', 'png', 'ps', 'svg', 'webp']
+
+# Browsers of `webbrowser` that would take over the terminal, and wait for the user.
+_TEXT_BROWSERS = {'elinks', 'links', 'lynx', 'w3m', 'www-browser'}
 
 
-def draw(text: str, fmt: str) -> bytes:
-    """Return the picture of a DOT text.
+class Writable(Protocol):
+    """What a picture can be written to."""
+
+    def write(self, data: Any, /) -> object:
+        """Take some bytes; a file that is open for text may take a str."""
+
+
+def draw(dot: str, fmt: str, draw_svg: Callable[[], str]) -> bytes:
+    """Return the picture of a graph.
 
     Args:
-        text: in the DOT language.
-        fmt: one of Graphviz's formats, such as ``png`` or ``svg``.
+        dot: the graph in the DOT language.
+        fmt: one of Graphviz's formats.
+        draw_svg: draws the graph if ``svg`` is wanted and Graphviz is not there.
 
     Raises:
         RuntimeError: Graphviz is not there, doesn't know the format or fails.
     """
-    return _feed('dot', [f'-T{fmt}'], text.encode(), 'Graphviz')
+    if fmt == 'svg' and shutil.which('dot') is None:
+        return draw_svg().encode()
+    return _feed('dot', [f'-T{fmt}'], dot.encode(), 'Graphviz')
 
 
-def show(picture: bytes) -> None:
-    """Show a PNG picture in a window, and wait until it is closed.
+def write(picture: bytes, filed: str | os.PathLike[str] | Writable) -> None:
+    """Write a picture.
+
+    Args:
+        picture: its bytes.
+        filed: the path of a file, or something to write to.
 
     Raises:
-        RuntimeError: ImageMagick is not there or fails.
+        TypeError: it takes text only, and the picture is none.
     """
-    _feed('display', ['png:-'], picture, 'ImageMagick')
+    if isinstance(filed, (str, os.PathLike)):
+        with open(filed, 'wb') as opened:
+            opened.write(picture)
+        return
+    file: Any = filed
+    if hasattr(file, 'buffer'):  # a text file, which may hold text back
+        file.flush()
+        file = file.buffer
+    file.write(_as_text(picture) if isinstance(file, io.TextIOBase) else picture)
+
+
+def _as_text(picture: bytes) -> str:
+    try:
+        return picture.decode()
+    except UnicodeDecodeError:
+        raise TypeError("filed takes text only; a picture that is not 'svg' needs bytes") from None
+
+
+def show(dot: str, draw_svg: Callable[[], str]) -> None:
+    """Show the picture of a graph: in a window until it is closed, or in a web browser.
+
+    Args:
+        dot: the graph in the DOT language.
+        draw_svg: draws the graph for a browser if Graphviz or ImageMagick is not there.
+
+    Raises:
+        RuntimeError: there is neither, or what there is fails.
+    """
+    if shutil.which('dot') and shutil.which('display'):
+        picture = _feed('dot', ['-Tpng'], dot.encode(), 'Graphviz')
+        _feed('display', ['png:-'], picture, 'ImageMagick')
+    else:
+        _browse(draw_svg())
+
+
+def _browse(svg: str) -> None:
+    """Show a picture in a web browser, from a file that stays: nobody knows when it is read."""
+    import tempfile
+    import webbrowser
+    from pathlib import Path
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        raise _no_viewer() from None
+    if os.path.basename(getattr(browser, 'name', '')) in _TEXT_BROWSERS:
+        raise _no_viewer()
+    handle, path = tempfile.mkstemp('.svg', 'dojobber-')
+    with open(handle, 'w', encoding='utf-8') as file:
+        file.write(svg)
+    if not browser.open(Path(path).as_uri()):
+        os.unlink(path)
+        raise _no_viewer()
+
+
+def _no_viewer() -> RuntimeError:
+    packages = {'dot': 'Graphviz', 'display': 'ImageMagick'}
+    missing = [program for program in packages if shutil.which(program) is None]
+    verb = 'was' if len(missing) == 1 else 'were'
+    install = ' and '.join(packages[program] for program in missing)
+    return RuntimeError(
+        f'{" and ".join(map(repr, missing))} {verb} not found;'
+        f' install {install}, or a graphical web browser'
+    )
 
 
 def _feed(program: str, arguments: list[str], data: bytes, package: str) -> bytes:
     """Give data to a program and return what it answers."""
-    # By a call, for imports stand at the top only, and whoever draws no graph is spared this one.
-    subprocess: Any = importlib.import_module('subprocess')
+    import subprocess
+
     path = shutil.which(program)
     if path is None:
         raise RuntimeError(f'{program!r} was not found; install {package}')
@@ -48,4 +133,4 @@ def _feed(program: str, arguments: list[str], data: bytes, package: str) -> byte
         raise RuntimeError(
             f'{program!r} (of {package}) failed with status {done.returncode}: {said}'
         )
-    return bytes(done.stdout)
+    return done.stdout

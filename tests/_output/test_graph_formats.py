@@ -51,6 +51,17 @@ def mermaid_label(name: str) -> str:
     return found[1]
 
 
+def contrast(one: str, other: str) -> float:
+    dark, bright = sorted(map(light, (one, other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def light(colour: str) -> float:
+    parts = [int(each, 16) / 255 for each in re.findall('..', colour[1:])]
+    linear = [each / 12.92 if each <= 0.04 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+    return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear))
+
+
 # The tree
 
 
@@ -98,6 +109,11 @@ def test_text_of_a_shared_job_without_dependencies_has_no_remark() -> None:
     assert text(graph_of(named('Top', named('Other', shared), shared)), {}, False) == (
         'Top\n  Other\n    Shared\n  Shared\n'
     )
+
+
+def test_text_masks_secrets() -> None:
+    graph = graph_of(named('s3cret'))
+    assert text(graph, {}, False, lambda text: text.replace('s3cret', 'x')) == 'x\n'
 
 
 def test_text_of_an_empty_graph_is_empty() -> None:
@@ -203,10 +219,10 @@ def test_mermaid_after_a_run_gives_outcomes_and_only_the_classes_that_are_used()
         '    n4["Breakfast: blocked"]:::blocked\n'
         '    n4 --> n2\n'
         '    n4 --> n3\n'
-        '    classDef ok fill:#b7e4c7,stroke:#2d6a4f,color:#081c15\n'
-        '    classDef changed fill:#1b5e20,stroke:#81c784,color:#ffffff\n'
-        '    classDef failed fill:#c62828,stroke:#7f0000,color:#ffffff\n'
-        '    classDef blocked fill:#fff3c4,stroke:#8d6e00,color:#3a2d00\n'
+        '    classDef ok fill:#1a7f37,color:#ffffff,stroke:#8a9099\n'
+        '    classDef changed fill:#0b4a1f,color:#ffffff,stroke:#8a9099\n'
+        '    classDef failed fill:#c62828,color:#ffffff,stroke:#8a9099\n'
+        '    classDef blocked fill:#5d646d,color:#ffffff,stroke:#8a9099,stroke-dasharray:5 3\n'
     )
 
 
@@ -267,21 +283,22 @@ def test_mermaid_spells_odd_names_as_they_are(name: str, label: str) -> None:
     assert mermaid_label(name) == label
 
 
-def test_mermaid_gives_each_outcome_a_class_that_can_be_read() -> None:
-    def light(colour: str) -> float:
-        parts = [int(each, 16) / 255 for each in re.findall('..', colour)]
-        linear = [
-            each / 12.92 if each <= 0.04 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
-        ]
-        return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear))
-
+def test_mermaid_gives_each_outcome_white_letters_on_a_dark_fill() -> None:
     jobs = {str(each): each for each in Outcome}
     chart = mermaid(graph_of(named('Top', *map(named, jobs))), jobs)
-    found = re.findall('classDef (.*) fill:#(.*),stroke:#.*,color:#(.*)', chart)
-    assert [name for name, _, _ in found] == list(jobs)
-    for _, fill, letters in found:
-        dark, bright = sorted((light(fill), light(letters)))
-        assert (bright + 0.05) / (dark + 0.05) > 4.5
+    found = re.findall('classDef (.*) fill:(#[^,]*),color:#ffffff,stroke:#[^,]*\n', chart)
+    dashed = re.findall(
+        'classDef (.*) fill:(#[^,]*),color:#ffffff,.*,stroke-dasharray:5 3\n', chart
+    )
+    assert sorted(dict(found + dashed)) == sorted(set(jobs) - {'not_run'})
+    assert [name for name, _ in dashed] == ['blocked', 'might_run']
+    for _, fill in found + dashed:
+        assert contrast(fill, '#ffffff') >= 4.5
+
+
+def test_mermaid_masks_secrets() -> None:
+    chart = mermaid(graph_of(named('s3cret')), {}, lambda text: text.replace('s3cret', 'x'))
+    assert chart == 'flowchart TD\n    n0["x"]\n'
 
 
 # DOT
@@ -304,15 +321,53 @@ def test_dot_gives_each_job_and_its_dependencies() -> None:
     )
 
 
-def test_dot_fills_jobs_with_their_colours() -> None:
-    graph = graph_of(named('Above', named('Below')))
-    assert dot(graph, {'Below': 'green'}) == (
+def test_dot_tells_outcomes_in_words_and_with_the_colours_of_dojobber() -> None:
+    assert dot(diamond(), AFTER, {'Kettle'}) == (
         'digraph {\n'
-        '    n0 [label="Below" style=filled fillcolor=green]\n'
-        '    n1 [label="Above"]\n'
+        '    n0 [label="Water\\nok" style=filled fillcolor="green" fontcolor=black]\n'
+        '    n1 [label="Kettle\\nchanged" style=filled fillcolor="darkgreen" fontcolor=white]\n'
         '    n1 -> n0\n'
+        '    n2 [label="Tea\\nfailed" style=filled fillcolor="red" fontcolor=black]\n'
+        '    n2 -> n1\n'
+        '    n3 [label="Egg\\nok" style=filled fillcolor="green" fontcolor=black]\n'
+        '    n3 -> n1\n'
+        '    n4 [label="Breakfast\\nblocked" style="filled,dashed"'
+        ' fillcolor="dimgrey" fontcolor=white]\n'
+        '    n4 -> n2\n'
+        '    n4 -> n3\n'
         '}\n'
     )
+
+
+def test_dot_of_a_job_that_changed_but_passed_its_check_in_the_end_is_green() -> None:
+    assert 'label="Tea\\nchanged" style=filled fillcolor="green"' in dot(
+        graph_of(named('Tea')), {'Tea': Outcome.CHANGED}
+    )
+
+
+def test_dot_does_not_fill_jobs_that_were_not_run() -> None:
+    assert dot(graph_of(named('Tea')), {'Tea': Outcome.NOT_RUN}) == (
+        'digraph {\n    n0 [label="Tea\\nnot run"]\n}\n'
+    )
+
+
+#: What the names of X11 mean to Graphviz.
+X11 = {'green': '#00ff00', 'darkgreen': '#006400', 'red': '#ff0000', 'dimgrey': '#696969'}
+LETTERS = {'black': '#000000', 'white': '#ffffff'}
+
+
+def test_dot_has_letters_that_can_be_read_on_each_fill() -> None:
+    names = {str(each): each for each in Outcome}
+    graph = graph_of(named('Top', *map(named, names)))
+    found = re.findall('fillcolor="(.*)" fontcolor=(.*)]', dot(graph, names, set(names)))
+    assert len(found) == len(Outcome) - 1
+    for fill, letters in found:
+        assert contrast(X11.get(fill, fill), LETTERS[letters]) >= 4.5
+
+
+def test_dot_masks_secrets() -> None:
+    graph = graph_of(named('s3cret'))
+    assert 's3cret' not in dot(graph, {}, (), lambda text: text.replace('s3cret', 'x'))
 
 
 def test_dot_of_an_empty_graph_draws_nothing() -> None:
