@@ -7,7 +7,6 @@ nothing of other tries or Jobs, nor of who listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
@@ -48,8 +47,7 @@ class PhaseResult(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TryContext:
+class TryContext(NamedTuple):
     """What all tries of a run have in common."""
 
     #: The arguments of the hooks.

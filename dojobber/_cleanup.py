@@ -7,9 +7,9 @@ nothing of how the tries ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
+from typing import NamedTuple
 
 from dojobber._attempt import UNEXECUTED, PhaseResult, never_executed, release_exceptions
 from dojobber._failures import strip_own_frames
@@ -19,8 +19,7 @@ from dojobber._workdir import Workdir
 from dojobber.job import Job
 
 
-@dataclass(frozen=True, slots=True)
-class PendingCleanup:
+class PendingCleanup(NamedTuple):
     """A try that is owed a Cleanup."""
 
     #: Of the try, among those of all runs.

@@ -11,30 +11,31 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
 from os import PathLike
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
-from dojobber._executors.pool import Pool, make_pool
-from dojobber._executors.run import ConcurrentRun
 from dojobber._failures import is_failure, safe_repr
 from dojobber._graph import Graph, walk
 from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
-from dojobber._output import graph_formats, graphviz
 from dojobber._output.console import Console, log_tries, print_summary, show_log
-from dojobber._output.graphviz import PictureFormat, Writable
-from dojobber._output.progress import Progress
-from dojobber._output.text import wants_colours
 from dojobber._results import Results
 from dojobber._run import Run, RunConfig, receive
 from dojobber._workdir import Workdir
+from dojobber.errors import ConfigurationError
 from dojobber.events import Event, Listener, RunEnded
 from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.outcome import Outcome, Phase
 from dojobber.report import Report
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from dojobber._executors.pool import Pool
+    from dojobber._output.graphviz import PictureFormat, Writable
+    from dojobber._output.progress import Progress
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
@@ -141,7 +142,7 @@ class DoJobber:
                 self._results = Results(self._graph, False)  # of no Job: nothing has run
                 heard = as_listeners(listeners)
                 graph = walk(root, default_tries, default_retry_delay)
-                self._pool = make_pool(executor, max_in_flight, graph)
+                self._pool = _make_pool(executor, max_in_flight, graph)
                 self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
                 self._graph = graph
             finally:
@@ -180,7 +181,7 @@ class DoJobber:
         return Report(self._results)
 
     def _perform(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
-        progress = Progress() if self._options.progress else None
+        progress = _make_progress() if self._options.progress else None
         self._run = run = self._new_run(graph, workdir, progress)
         self._results = run.results
         try:
@@ -211,6 +212,8 @@ class DoJobber:
             receive=self._receive,
         )
         if self._pool is not None:
+            from dojobber._executors.run import ConcurrentRun
+
             return ConcurrentRun(graph, config, self._stack, workdir, self._pool)
         return Run(graph, config, self._stack, workdir)
 
@@ -365,6 +368,9 @@ class DoJobber:
         Raises:
             RuntimeError: there is no such format.
         """
+        from dojobber._output import graph_formats
+        from dojobber._output.text import wants_colours
+
         outcomes, rechecked = self._drawn()
         if fmt == 'text':
             return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout))
@@ -394,6 +400,8 @@ class DoJobber:
             TypeError: `filed` takes text only, and the picture is none.
             OSError: the file can't be written.
         """
+        from dojobber._output import graphviz
+
         picture = graphviz.draw(self.graph_text('dot'), fmt, self._svg)
         graphviz.write(picture, filed)
 
@@ -406,6 +414,8 @@ class DoJobber:
         Raises:
             RuntimeError: what is installed fails, or there is no browser either.
         """
+        from dojobber._output import graphviz
+
         graphviz.show(self.graph_text('dot'), self._svg)
 
     def _svg(self) -> str:
@@ -419,6 +429,25 @@ class DoJobber:
         jobs = self.report().jobs
         rechecked = {each.name for each in jobs if each.phase is Phase.RECHECK}
         return {each.name: each.outcome for each in jobs}, rechecked
+
+
+def _make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
+    """Return what an executor can do for a graph; None without one."""
+    if executor is None:
+        if max_in_flight is not None:
+            raise ConfigurationError(
+                f'max_in_flight needs an executor, got {safe_repr(max_in_flight)} and executor=None'
+            )
+        return None
+    from dojobber._executors.pool import make_pool
+
+    return make_pool(executor, max_in_flight, graph)
+
+
+def _make_progress() -> Progress:
+    from dojobber._output.progress import Progress
+
+    return Progress()
 
 
 def _running(method: str) -> RuntimeError:

@@ -47,24 +47,18 @@ class Pool:
         return isinstance(error, RuntimeError) and mine == its
 
 
-def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
+def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     """Look whether an executor can try the Jobs of a graph.
 
     Args:
-        executor: of any kind; None means that there is none.
-        max_in_flight: how many tries may be under way at once; None means as many as it has
+        executor: of any kind.
+        max_in_flight: how many tries may be in flight at once; None means as many as it has
             workers.
         graph: the Jobs.
 
     Raises:
         ConfigurationError: it can't.
     """
-    if executor is None:
-        if max_in_flight is not None:
-            raise ConfigurationError(
-                f'max_in_flight needs an executor, got {safe_repr(max_in_flight)} and executor=None'
-            )
-        return None
     if not callable(getattr(executor, 'submit', None)):
         raise ConfigurationError(
             f'executor must be a concurrent.futures.Executor: it needs submit(), '

@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from pickle import loads
 from types import BuiltinFunctionType
@@ -81,7 +80,7 @@ class ThreadTransport:
             tell: hears of phases, from any thread.
         """
         self._submit = pool.executor.submit
-        self._context = context if context.on_phase is None else replace(context, on_phase=tell)
+        self._context = context if context.on_phase is None else context._replace(on_phase=tell)
         self._here = context
 
     def submit(self, sent: InFlight) -> Future[Any]:

@@ -12,7 +12,6 @@ from textwrap import indent
 from typing import Any
 
 from dojobber._failures import safe_str, trace
-from dojobber._output.summary import summary
 from dojobber._output.text import columns, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
 from dojobber.report import JobReport
@@ -81,6 +80,8 @@ def print_summary(jobs: Sequence[JobReport], seconds: float | None) -> None:
         jobs: what became of each Job.
         seconds: how long the run took.
     """
+    from dojobber._output.summary import summary
+
     stream = sys.stderr
     write(summary(jobs, seconds, columns(stream), wants_colours(stream)) + '\n')
 
