@@ -192,6 +192,9 @@ class Report:
             'jobs': [_as_dict(each) for each in self.jobs],
         }
 
+    def __repr__(self) -> str:
+        return f'<Report of {len(self)} Jobs, success={self.success}>'
+
     def __str__(self) -> str:
         """Return the summary as plain text, as wide as the terminal."""
         from dojobber._output.summary import summary
