@@ -12,11 +12,12 @@ from heapq import heappop, heappush
 
 
 class Scheduler:
-    """Hand out the Jobs of one run: those of the earliest round first, then in their order."""
+    """The Jobs of one run, handed out by their rounds, and within a round in their order."""
 
     __slots__ = (
         '_left',
         '_delays',
+        '_failures',
         '_count',
         '_cursor',
         '_successes',
@@ -30,17 +31,20 @@ class Scheduler:
         self,
         dependencies: Sequence[Sequence[int]],
         tries: Sequence[float],
-        delays: Sequence[float],
+        delays: Sequence[float | tuple[float, ...]],
     ) -> None:
         """Begin the first round.
 
         Args:
             dependencies: for each Job the positions of those it depends on, all before its own.
             tries: for each Job how often it may be tried; ``math.inf`` sets no limit.
-            delays: for each Job the least seconds from the start of a try to that of the next.
+            delays: for each Job the least seconds from the start of a try to that of the next. A
+                tuple has one for each failed try; the last one holds from then on.
         """
         self._left = list(tries)
         self._delays = delays
+        #: How many tries have failed, of Jobs whose delays are a tuple.
+        self._failures: dict[int, int] = {}
         # The first round walks through all Jobs; those that it leaves behind go through heaps.
         self._count = len(dependencies)
         self._cursor = 0
@@ -82,7 +86,7 @@ class Scheduler:
         while waiting and waiting[0][0] <= now:
             _, round_, node = heappop(waiting)
             heappush(ready, (round_, node))
-        # What is ready in the first round was passed over: it comes before what the walk reaches.
+        # A ready Job of the first round lies behind the cursor, so it goes first.
         if not ready or ready[0][0] > 1:
             node = self._cursor
             while node < self._count:
@@ -102,7 +106,7 @@ class Scheduler:
         self._successes += 1
         self._blocked.succeeded[node] = True
         if node in self._blocked.dependents:
-            for freed in self._blocked.without(node):
+            for freed in self._blocked.unblock(node):
                 heappush(self._ready, (self.round(node), freed))
 
     def failed(self, node: int, started: float, for_good: bool = False) -> float | None:
@@ -119,21 +123,29 @@ class Scheduler:
         self._left[node] -= 1
         if for_good or self._left[node] < 1:
             return None
-        not_before = started + self._delays[node]
+        delay = self._delays[node]
+        if isinstance(delay, tuple):
+            delay = self._next_delay(node, delay)
+        not_before = started + delay
         heappush(self._waiting, (not_before, self.round(node) + 1, node))
         return not_before
 
-    def put_back(self, node: int) -> None:
+    def _next_delay(self, node: int, delays: tuple[float, ...]) -> float:
+        """Return the delay after one more try that failed."""
+        failures = self._failures[node] = self._failures.get(node, 0) + 1
+        return delays[min(failures, len(delays)) - 1]
+
+    def requeue(self, node: int) -> None:
         """Take back a Job that was handed out but not tried; it has its turn when it is ready."""
         heappush(self._ready, (self.round(node), node))
 
     def round(self, node: int) -> int:
-        """Return the round of a Job's last try, or of its next one if it was put back."""
+        """Return the round of a Job's last try, or of its next one if it was requeued."""
         return self._rounds.get(node, 1)
 
 
 class _Blocked:
-    """Keep which Jobs have succeeded, and how many successes those lack that were passed over."""
+    """Which Jobs have succeeded, and how many successes the Jobs that were passed over lack."""
 
     __slots__ = ('_dependencies', '_lacking', 'dependents', 'succeeded')
 
@@ -154,8 +166,8 @@ class _Blocked:
                 self.dependents[dependency].append(node)
         return bool(unmet)
 
-    def without(self, succeeded: int) -> list[int]:
-        """Return the Jobs for which this success was the last that they lacked."""
+    def unblock(self, succeeded: int) -> list[int]:
+        """Return the Jobs for which this success was the last one that they lacked."""
         dependents = self.dependents.pop(succeeded)
         for node in dependents:
             self._lacking[node] -= 1

@@ -152,3 +152,12 @@ def test_any_order_of_endings_keeps_dependencies_first_and_loses_no_job() -> Non
             else:
                 break
         assert sorted(done) == list(range(count)), seed
+
+
+def test_delays_that_grow_count_the_failed_tries_of_each_job() -> None:
+    queue = Scheduler([(), ()], [math.inf, 3], [(1, 2, 0), (7,)])
+    instants = []
+    for _ in range(5):
+        instants.append(queue.failed(0, 100))
+    assert instants == [101, 102, 100, 100, 100]
+    assert [queue.failed(1, 100), queue.failed(1, 100), queue.failed(1, 100)] == [107, 107, None]

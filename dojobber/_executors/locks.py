@@ -14,7 +14,15 @@ from dojobber._scheduler import Scheduler
 
 
 class LockingScheduler(Scheduler):
-    """Hand out Jobs whose locks are free; others are passed over and hold up nobody."""
+    """A scheduler that passes over Jobs whose locks are held; they hold up nobody.
+
+    Jobs that were passed over stand in queues, one for each set of locks. Where the head of a queue
+    can't be tried, no Job behind it can. Each head waits for one lock that is held; when that is
+    released, the head is handed out if it can be, or else waits for another one::
+
+        _passed_over   {('a', 'b'): [3, 7], ('a',): [5]}   the queues; 3 and 5 are their heads
+        _first         {'a': [3, 5]}                       the heads that wait for each lock
+    """
 
     __slots__ = ('_locks', '_held', '_passed_over', '_first', '_lacks')
 
@@ -22,7 +30,7 @@ class LockingScheduler(Scheduler):
         self,
         dependencies: Sequence[Sequence[int]],
         tries: Sequence[float],
-        delays: Sequence[float],
+        delays: Sequence[float | tuple[float, ...]],
         locks: Mapping[int, tuple[str, ...]],
     ) -> None:
         """Begin the first round.
@@ -36,12 +44,12 @@ class LockingScheduler(Scheduler):
         super().__init__(dependencies, tries, delays)
         self._locks = locks
         self._held: set[str] = set()
-        #: Jobs that lacked a lock, in the order in which they are to be handed out, by the locks
-        #: that they need: where the first can't be tried, none of those behind it can.
+        #: The queues: heaps of rounds and Jobs, by the locks that they need.
         self._passed_over: defaultdict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
-        #: The first of each of these, by one lock that it lacks; and some that are first no more.
+        #: For each held lock, a heap of queue heads that wait for it. Entries may be stale;
+        #: `_lacks` says which are current.
         self._first: defaultdict[str, list[tuple[int, int, tuple[str, ...]]]] = defaultdict(list)
-        #: Which entry of `_first` holds, by the locks that are needed: the Job, and the lock.
+        #: The head of each queue, and the lock that it waits for.
         self._lacks: dict[tuple[str, ...], tuple[tuple[int, int], str]] = {}
 
     def next(self, now: float) -> int | None:
@@ -75,7 +83,7 @@ class LockingScheduler(Scheduler):
         self._wake(names)
 
     def _line_up(self, names: tuple[str, ...], lacking: str) -> None:
-        """Have the first Job that was passed over and needs these locks wait for one of them."""
+        """Have the head of a queue wait for a lock."""
         passed_over = self._passed_over[names]
         known = self._lacks.get(names)
         if passed_over and (known is None or known[0] != passed_over[0]):
@@ -83,12 +91,12 @@ class LockingScheduler(Scheduler):
             heappush(self._first[lacking], (*passed_over[0], names))
 
     def _wake(self, names: Iterable[str]) -> None:
-        """Give the first one that lacks a lock another chance, for each of these that is free."""
+        """Requeue the first head that waits for each of these locks, if the lock is free."""
         for name in names:
             while name not in self._held and self._first[name]:
                 round_, node, needed = heappop(self._first[name])
                 if self._lacks.get(needed) == ((round_, node), name):
                     del self._lacks[needed]
                     heappop(self._passed_over[needed])
-                    self.put_back(node)
+                    self.requeue(node)
                     break
