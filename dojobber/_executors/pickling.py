@@ -24,8 +24,8 @@ from dojobber._failures import (
 )
 from dojobber.remote import RemoteError, RemoteValue
 
-# What a class makes for itself, and DEPS: a worker needs none, and they may be thousands.
-_LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS'}
+# What a class makes for itself, and DEPS and WATCH: a worker needs none, and they may be thousands.
+_LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH'}
 
 
 @dataclass(frozen=True, slots=True)
