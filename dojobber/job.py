@@ -5,7 +5,7 @@ Owns the attributes that a Job has by default. Knows nothing of how or when Jobs
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, TypeVar
 
 __all__ = ['DummyJob', 'Job', 'RunonlyJob']
@@ -14,7 +14,7 @@ _AnyJob = TypeVar('_AnyJob', bound='Job')
 
 
 class Job:
-    """Bring one thing into its wanted state: subclass this with a Check and a Run.
+    """One thing that is to be in its wanted state: subclass this with a Check and a Run.
 
     A try of a Job makes a fresh object of its class and calls up to three
     hooks on it, Check and Run with the arguments of `DoJobber.set_args`:
@@ -36,7 +36,10 @@ class Job:
     * ``TRIES = 5``: how often it may be tried in one run; 3 times unless
       configured otherwise.
     * ``RETRY_DELAY = 0.5``: seconds from the start of a try to the start of
-      the next at least; 1 unless configured otherwise.
+      the next at least; 1 unless configured otherwise. ``(1, 2, 5)`` is 1
+      after the first failed try, 2 after the second and 5 from then on.
+    * ``WATCH = (A, B)``: Jobs that it depends on as on its DEPS, and whose
+      change in this run calls for its Run. It needs no Check then.
     * ``LOCKS = ('apt',)``: what it shares with no Job that is tried at the
       same time; ``IN_DRIVER = True``: it must be tried in this process. Both
       count with an executor only.
@@ -45,17 +48,21 @@ class Job:
     ``self.global_storage`` one for all Jobs of the run.
     """
 
-    # Hooks, LOCKS and IN_DRIVER are not set here, so that `class MakeTea(Job, KettleMixin)` finds
-    # those of the mixin.
+    # Hooks, WATCH, LOCKS and IN_DRIVER are not set here, so that `class MakeTea(Job, KettleMixin)`
+    # finds those of the mixin.
 
     #: Job classes that must have succeeded before this one is tried, in the order to try them.
     DEPS: ClassVar[Collection[type[Job]]] = ()
     #: How often the Job may be tried in one run, at least 1; a fraction rounds up and ``math.inf``
     #: sets no limit. None means ``default_tries`` of `DoJobber.configure`.
     TRIES: ClassVar[float | None] = None
-    #: Least time in seconds from the start of a try to the start of this Job's next one. None
-    #: means ``default_retry_delay`` of `DoJobber.configure`.
-    RETRY_DELAY: ClassVar[float | None] = None
+    #: Least time in seconds from the start of a try to the start of this Job's next one; a tuple or
+    #: list has one for each failed try, and its last one holds from then on. None means
+    #: ``default_retry_delay`` of `DoJobber.configure`.
+    RETRY_DELAY: ClassVar[float | Sequence[float] | None] = None
+    #: Job classes that count as DEPS, behind these, and whose change in a run calls for this Job's
+    #: Run: its first check fails then. Where it is not set there are none.
+    WATCH: ClassVar[Collection[type[Job]]]
     #: With an executor: names, and no two Jobs that share one are tried at the same time. Where
     #: it is not set there are none.
     LOCKS: ClassVar[tuple[str, ...] | list[str] | set[str] | frozenset[str]]
@@ -95,7 +102,7 @@ class Job:
 
 
 class DummyJob(Job):
-    """Group other Jobs by depending on them: passes as it is.
+    """A group of Jobs, which it depends on; it passes as it is.
 
     ``class Site(DummyJob): DEPS = (Pages, Server)`` is all there is to write.
     """
@@ -105,7 +112,7 @@ class DummyJob(Job):
 
 
 class RunonlyJob(Job):
-    """Run every time, without a Check; fail with the exception that Run raised, if any.
+    """A Job without a Check: it runs every time, and fails with what its Run raised, if anything.
 
     With no_act it fails, for Run is not called then.
     """
