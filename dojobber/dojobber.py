@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -93,13 +93,14 @@ class DoJobber:
         debug: bool = False,
         cleanup: bool = True,
         default_tries: float = 3,
-        default_retry_delay: float = 1,
+        default_retry_delay: float | Sequence[float] = 1,
         *,
         listeners: Iterable[Listener] = (),
         summary: bool = False,
         progress: bool = False,
         executor: Executor | None = None,
         max_in_flight: int | None = None,
+        more_deps: Mapping[type[Job], Collection[type[Job]]] | None = None,
     ) -> None:
         """Walk the graph of a Job and all that it depends on, and forget the results of before.
 
@@ -115,7 +116,8 @@ class DoJobber:
             default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
                 rounds up, ``math.inf`` sets no limit.
             default_retry_delay: seconds from the start of a try to the start of the same Job's
-                next one at least, for Jobs that have no RETRY_DELAY.
+                next one at least, for Jobs that have no RETRY_DELAY; a sequence has one for each
+                failed try, and its last one holds from then on.
             listeners: callables that get each event of a run, in order and in the thread that
                 called `checknrun`. One that raises is logged, and gets no more of that run.
             summary: write a summary of each run to stderr at its end.
@@ -125,6 +127,8 @@ class DoJobber:
                 `concurrent.futures`, and stays the caller's to shut down.
             max_in_flight: how many tries may be under way at once, at least 1; None means as many
                 as the executor has workers, where that can be known.
+            more_deps: by Job class, what it depends on in this graph beside its own DEPS and WATCH,
+                behind these. The classes stay as they are.
 
         Raises:
             NotAJobError: the root or an entry of DEPS is no Job class, or DEPS can't hold any.
@@ -141,7 +145,7 @@ class DoJobber:
                 self._graph, self._pool = Graph(), None
                 self._results = Results(self._graph, False)  # of no Job: nothing has run
                 heard = as_listeners(listeners)
-                graph = walk(root, default_tries, default_retry_delay)
+                graph = walk(root, default_tries, default_retry_delay, more_deps)
                 self._pool = _make_pool(executor, max_in_flight, graph)
                 self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
                 self._graph = graph
@@ -157,7 +161,7 @@ class DoJobber:
         """
         self._arguments = args, kwargs
 
-    def checknrun(self, node: type[Job] | str | None = None) -> Report:
+    def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> Report:
         """Check, run and recheck each Job, those first that others depend on.
 
         A Job that fails blocks those that depend on it, and no others; see `nodestatus` for how
@@ -165,8 +169,8 @@ class DoJobber:
         automatic Cleanup, or with no_act; in a ``with`` block they wait for its end.
 
         Args:
-            node: a Job of the graph or its name: run only this one and what it depends on. None
-                means the root.
+            node: a Job of the graph or its name, or several of these: run only these and what they
+                depend on, in the order as if they were the DEPS of a root. None means the root.
 
         Raises:
             RuntimeError: there is no graph, the node is not in it, or this object is running.
@@ -176,7 +180,7 @@ class DoJobber:
         """
         if not self._graph.jobs:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
-        graph = self._graph if node is None else self._graph.below(node)
+        graph = self._graph if node is None else self._graph.subgraph(node)
         self._work('checknrun', lambda workdir, errors: self._perform(graph, workdir, errors))
         return Report(self._results)
 
