@@ -19,6 +19,7 @@ from tests.plans import (
     Ending,
     Event,
     JobPlan,
+    Options,
     Outcome,
     Phase,
     Plan,
@@ -31,8 +32,9 @@ class _Raised(Exception):
 
     def __init__(self, ending: Ending, message: str, kind: str = '') -> None:
         self.interrupt = ending == 'interrupt'
+        self.gives_up = ending == 'give up'
         self.message = message
-        self.text = f'{kind or ERRORS[ending].__name__}: {message}'
+        self.text = f'{kind or ERRORS[ending]}: {message}'
 
 
 class _Due(NamedTuple):
@@ -40,6 +42,7 @@ class _Due(NamedTuple):
 
     job: JobPlan
     number: int
+    options: Options
     storage: list[str]
     traces: dict[str, list[str]]
 
@@ -66,13 +69,15 @@ class _Model:
     def checknrun(self, run: Run) -> Outcome:
         self.begin_call()
         self.options = run.options
-        self.order = self.plan.post_order(run.node or run.options.root)
+        self.order = self.plan.order(run)
         self.jobs = {name: self.plan.job(name) for name in self.order}
         self.status: dict[str, bool | None] = dict.fromkeys(self.order)
         self.results: dict[str, str | None] = {}
         self.exceptions: dict[str, str] = {}
         self.traces: dict[str, list[str]] = {}
         self.tries_left = {name: self.allowed(job) for name, job in self.jobs.items()}
+        self.failures: Counter[str] = Counter()
+        self.ran: set[str] = set()
         self.round = dict.fromkeys(self.order, 1)
         self.not_before = dict.fromkeys(self.order, -math.inf)
         raised = []
@@ -94,6 +99,7 @@ class _Model:
         self.lines: list[str] = []
         self.choices: list[Choice] = []
         self.held_back: list[str] = []
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
 
     def outcome(self, raised: list[_Raised]) -> Outcome:
         interrupts = [each for each in raised if each.interrupt]
@@ -110,6 +116,7 @@ class _Model:
             raised=(interrupts + raised)[0].text if raised else None,
             choices=self.choices,
             held_back=self.held_back,
+            calls=self.calls,
         )
 
     # Order, tries, delays
@@ -118,11 +125,11 @@ class _Model:
         tries = self.options.default_tries if job.tries is None else job.tries
         return 1 if self.options.no_act else tries if tries == math.inf else math.ceil(tries)
 
-    def delay(self, job: JobPlan) -> float:
-        return self.options.default_retry_delay if job.retry_delay is None else job.retry_delay
+    def needs(self, name: str) -> tuple[str, ...]:
+        return self.options.needs(self.jobs[name])
 
     def unblocked(self, name: str) -> bool:
-        return all(self.status[dependency] for dependency in self.jobs[name].deps)
+        return all(self.status[dependency] for dependency in self.needs(name))
 
     def try_all(self) -> None:
         while True:
@@ -152,13 +159,17 @@ class _Model:
         job = self.jobs[name]
         self.tries_made[name] += 1
         self.tries_left[name] -= 1
-        self.not_before[name] = self.now + self.delay(job)
+        started = self.now
         try:
             result = self.attempt(job, self.tries_made[name])
         except _Raised as error:
             self.status[name] = False
             self.exceptions[name] = error.text
             self.round[name] += 1
+            self.failures[name] += 1
+            self.not_before[name] = started + self.options.delay(job, self.failures[name])
+            if error.gives_up:
+                self.tries_left[name] = 0
             if error.interrupt:
                 raise
         else:
@@ -166,7 +177,7 @@ class _Model:
             self.results[name] = result
             self.exceptions.pop(name, None)
             for other in self.order:
-                if name in self.jobs[other].deps and self.unblocked(other):
+                if name in self.needs(other) and self.unblocked(other):
                     self.round[other] = self.round[name]
 
     # One try
@@ -180,10 +191,11 @@ class _Model:
             self.tell(job, 'check', error)
             raise
         try:
+            self.call_on_change(job)
             result = self.check(job, number, storage)
         except _Raised as error:
             self.tell(job, 'check', error)
-            if error.interrupt or self.options.no_act:
+            if error.interrupt or error.gives_up or self.options.no_act:
                 raise
         else:
             self.tell(job, 'check')
@@ -197,19 +209,22 @@ class _Model:
             self.tell(job, 'run', _Raised('error', 'no Run'))
         else:
             if job.cleanup is not None:
-                self.due.append(_Due(job, number, storage, self.traces))
+                self.due.append(_Due(job, number, self.options, storage, self.traces))
+            self.ran.add(job.name)
             try:
                 run_result = self.hook(job, number, 'run', storage)
                 self.tell(job, 'run')
             except _Raised as error:
                 self.tell(job, 'run', error)
-                if error.interrupt:
+                if error.interrupt or self.changes(job):
                     raise
                 run_error = error
         try:
             result = self.recheck(job, number, storage, run_result, run_error)
         except _Raised as error:
             self.tell(job, 'recheck', error)
+            if run_error and run_error.gives_up:
+                error.gives_up = True
             raise
         self.tell(job, 'recheck')
         return result
@@ -232,9 +247,28 @@ class _Model:
     ) -> str | None:
         if job.check:
             return self.hook(job, number, 'recheck', storage)
-        if run_error:
+        if job.base == 'RunonlyJob' and run_error:
             raise run_error
-        return run_result
+        return run_result if job.base == 'RunonlyJob' else None
+
+    # Acting on a change
+
+    def call_on_change(self, job: JobPlan) -> None:
+        """Raise what the first check of a Job fails with if a change calls for its Run."""
+        changes = self.changes(job)
+        if changes:
+            self.calls.append((job.name, tuple(changes)))
+            verb = 'has' if len(changes) == 1 else 'have'
+            raise _Raised('error', f'{", ".join(changes)} {verb} changed', 'RuntimeError')
+
+    def changes(self, job: JobPlan) -> list[str]:
+        return [name for name in job.watch if self.changed(name)]
+
+    def changed(self, name: str) -> bool:
+        job = self.jobs[name]
+        if job.base == 'DummyJob' and not job.check and not job.run:
+            return any(self.changed(each) for each in self.needs(name))
+        return name in self.ran
 
     def hook(self, job: JobPlan, number: int, phase: str, storage: list[str]) -> str:
         storage.append(phase)
@@ -256,15 +290,18 @@ class _Model:
         raised: list[_Raised] = []
         held_back: set[str] = set()
         for due in reversed(self.due.copy()):
+            # What it depended on then: another configure() may have said otherwise.
+            below = self.plan.post_order(due.options, (due.job.name,))
             if due.job.name in held_back:
                 self.held_back.append(f'{due.job.name}.{due.number}')
+                held_back.update(below)
                 continue
             try:
                 self.clean_up(due)
                 self.due.remove(due)
             except _Raised as error:
                 raised.append(error)
-                held_back |= set(self.plan.post_order(due.job.name))
+                held_back.update(below)
         return raised
 
     def clean_up(self, due: _Due) -> None:

@@ -12,13 +12,17 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-#: How a hook ends: it returns, or raises one of `ERRORS`.
-Ending = Literal['pass', 'error', 'exit', 'interrupt']
-ERRORS: dict[str, type[BaseException]] = {
-    'error': ValueError,
-    'exit': SystemExit,
-    'interrupt': KeyboardInterrupt,
+#: How a hook ends: it returns, or raises what `ERRORS` names.
+Ending = Literal['pass', 'error', 'exit', 'give up', 'interrupt']
+ERRORS: dict[str, str] = {
+    'error': 'ValueError',
+    'exit': 'SystemExit',
+    'give up': 'GiveUp',
+    'interrupt': 'KeyboardInterrupt',
 }
+
+#: Seconds, or one number for each failed try, of which the last holds from then on.
+Delay = float | tuple[float, ...]
 
 #: The line above each stack trace, the only one of it that is compared.
 ABOVE_TRACE = '  Error was:'
@@ -78,9 +82,11 @@ class JobPlan(_Brief):
     none: bool = False
     #: TRIES and RETRY_DELAY; None means the default.
     tries: float | None = None
-    retry_delay: float | None = None
+    retry_delay: Delay | None = None
     #: How each try goes, counted over all runs; the last entry holds for all that follow.
     script: tuple[Try, ...] = (Try(),)
+    #: The Jobs whose change calls for its Run.
+    watch: tuple[str, ...] = ()
     #: What counts where there is an executor.
     locks: tuple[str, ...] = ()
     in_driver: bool = False
@@ -104,7 +110,18 @@ class Options(_Brief):
     no_act: bool = False
     cleanup: bool = True
     default_tries: float = 3
-    default_retry_delay: float = 1
+    default_retry_delay: Delay = 1
+    #: Jobs, and what they depend on beside their own.
+    more_deps: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def delay(self, job: JobPlan, failures: int) -> float:
+        """Tell the delay of a Job after so many failed tries."""
+        delay = self.default_retry_delay if job.retry_delay is None else job.retry_delay
+        return delay[min(failures, len(delay)) - 1] if isinstance(delay, tuple) else delay
+
+    def needs(self, job: JobPlan) -> tuple[str, ...]:
+        """List all that a Job depends on."""
+        return (*job.deps, *job.watch, *dict(self.more_deps).get(job.name, ()))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,8 +129,9 @@ class Run(_Brief):
     """One checknrun(), after a configure() if the options are new."""
 
     options: Options
-    node: str | None = None
-    #: Whether the node is given by its name, not as a class.
+    #: The Jobs to run; None stands for the root.
+    nodes: tuple[str, ...] | None = None
+    #: Whether they are given by their names, not as classes.
     by_name: bool = False
 
 
@@ -138,17 +156,22 @@ class Plan(_Brief):
     def _by_name(self) -> dict[str, JobPlan]:
         return {job.name: job for job in self.jobs}
 
-    def post_order(self, root: str) -> list[str]:
-        """List the Jobs below a root, dependencies first, each once, and the root last."""
+    def order(self, run: Run) -> list[str]:
+        """List the Jobs of a run in post-order."""
+        return self.post_order(run.options, run.nodes or (run.options.root,))
+
+    def post_order(self, options: Options, nodes: tuple[str, ...]) -> list[str]:
+        """List some Jobs and all that they depend on, dependencies first, each once."""
         order: list[str] = []
 
         def visit(name: str) -> None:
             if name not in order:
-                for dependency in self.job(name).deps:
+                for dependency in options.needs(self.job(name)):
                     visit(dependency)
                 order.append(name)
 
-        visit(root)
+        for name in nodes:
+            visit(name)
         return order
 
 
@@ -190,6 +213,8 @@ class Outcome:
     #: Known to the model alone: which Job was tried when, and what was held back.
     choices: list[Choice] = field(default_factory=list, compare=False)
     held_back: list[str] = field(default_factory=list, compare=False)
+    #: Likewise: which Jobs were called by a change, and by those of which other Jobs.
+    calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list, compare=False)
 
 
 def random_plan(seed: int) -> Plan:
@@ -239,6 +264,7 @@ class _Dice(Random):
         self.trouble = self.choice((0.1, 0.3, 0.6))
         self.slowness = self.choice((0, 0.2, 0.5))
         self.no_delays = self.chance(0.4)
+        self.watching = self.choice((0, 0, 0.5))
 
     def chance(self, probability: float) -> bool:
         return self.random() < probability
@@ -248,7 +274,8 @@ class _Dice(Random):
         names = self.sample('abcdefghijkl', count)
         jobs: list[JobPlan] = []
         for name in names:
-            jobs.append(self.job(name, self.deps([job.name for job in jobs], name == names[-1])))
+            before = [job.name for job in jobs]
+            jobs.append(self.job(name, self.deps(before, name == names[-1]), before))
         if self.chance(0.2):
             self.interrupt(jobs)
         bare = Plan(tuple(jobs), ())
@@ -271,7 +298,7 @@ class _Dice(Random):
             deps.append(deps[0])
         return tuple(deps)
 
-    def job(self, name: str, deps: tuple[str, ...]) -> JobPlan:
+    def job(self, name: str, deps: tuple[str, ...], before: list[str]) -> JobPlan:
         base: Any = self.choice(('Job',) * 7 + ('RunonlyJob',) * 3 + ('DummyJob',) * 2)
         job = JobPlan(
             name,
@@ -282,8 +309,14 @@ class _Dice(Random):
             cleanup=self.cleanup() if self.chance(0.7) else None,
             none=self.chance(0.3),
             tries=self.choice((None, None, 1, 2, 3, 4, 1.5, 2.25, math.inf)),
-            retry_delay=None if self.no_delays else self.choice((None, 0, 0.5, 1, 2, 4, 9.5)),
-        )
+            retry_delay=None if self.no_delays else self.choice(
+                (None, 0, 0.5, 1, 2, 4, 9.5, (0.5, 2, 7), (4, 0))
+            ),
+        )  # fmt: skip
+        if before and self.chance(self.watching):
+            watch = tuple(self.sample(before, min(len(before), self.choice((1, 1, 2)))))
+            has_check = job.check and self.chance(0.7)
+            job = replace(job, watch=watch, check=has_check, run=job.run or self.chance(0.7))
         return replace(job, script=self.script(ever=job.tries == math.inf))
 
     def script(self, ever: bool) -> tuple[Try, ...]:
@@ -304,12 +337,17 @@ class _Dice(Random):
 
     def passing_try(self) -> Try:
         check = self.passing_phase() if self.chance(0.4) else self.failing_phase()
-        return Try(self.passing_phase(), check, self.passing_phase(), self.passing_phase())
+        run = self.passing_phase()
+        if self.chance(0.05):
+            run = Phase('give up', self.seconds())
+        return Try(self.passing_phase(), check, run, self.passing_phase())
 
     def passing_phase(self) -> Phase:
         return Phase('pass', self.seconds())
 
     def failing_phase(self) -> Phase:
+        if self.chance(0.06):
+            return Phase('give up', self.seconds())
         return Phase('exit' if self.chance(0.15) else 'error', self.seconds())
 
     def seconds(self) -> float:
@@ -341,16 +379,29 @@ class _Dice(Random):
         for _ in range(self.choices((1, 2, 3), (12, 7, 1))[0]):
             if runs and self.chance(0.4):
                 options = self.options(plan)
-            node = self.choice(plan.post_order(options.root)) if self.chance(0.25) else None
-            runs.append(Run(options, node, by_name=self.chance(0.5)))
+            nodes = self.nodes(plan.order(Run(options))) if self.chance(0.25) else None
+            runs.append(Run(options, nodes, by_name=self.chance(0.5)))
         return tuple(runs)
+
+    def nodes(self, order: list[str]) -> tuple[str, ...]:
+        count = self.choice((1, 1, 2, 3))
+        return tuple(self.choice(order) for _ in range(count))
 
     def options(self, plan: Plan) -> Options:
         root = plan.jobs[-1] if self.chance(0.9) else self.choice(plan.jobs)
-        return Options(
+        options = Options(
             root.name,
             no_act=self.chance(0.12),
             cleanup=self.chance(0.75),
             default_tries=self.choice((1, 2, 3, 3, 1.1)),
-            default_retry_delay=0 if self.no_delays else self.choice((0, 0.5, 1, 3)),
+            default_retry_delay=0 if self.no_delays else self.choice((0, 0.5, 1, 3, (1, 3))),
         )
+        return self.with_more_deps(plan, options) if self.chance(0.1) else options
+
+    def with_more_deps(self, plan: Plan, options: Options) -> Options:
+        """Let a Job depend on some that were made before it, which makes no circle."""
+        name = self.choice(plan.order(Run(options)))
+        names = [job.name for job in plan.jobs]
+        before = names[: names.index(name)]
+        more = tuple(self.sample(before, min(len(before), 2)))
+        return replace(options, more_deps=((name, more),))

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber import DoJobber, DummyJob, GiveUp, Job, RunonlyJob
 from tests.fakes import FakeClock
 from tests.plans import (
     ABOVE_TRACE,
     BY_HAND,
-    ERRORS,
     START,
     Event,
     JobPlan,
@@ -26,8 +25,15 @@ from tests.plans import (
     Outcome,
     Phase,
     Plan,
+    Run,
 )
 
+ERRORS: dict[str, type[BaseException]] = {
+    'error': ValueError,
+    'exit': SystemExit,
+    'give up': GiveUp,
+    'interrupt': KeyboardInterrupt,
+}
 BASES: dict[str, type[Job]] = {'Job': Job, 'DummyJob': DummyJob, 'RunonlyJob': RunonlyJob}
 
 #: Beyond so many sleeps or calls of hooks, real Jobs give up: no plan needs as many.
@@ -78,6 +84,7 @@ class Stage:
         """Make the class of one Job, whose dependencies are in `jobs` already."""
         attributes: dict[str, Any] = {
             'DEPS': tuple(self.jobs[name] for name in job.deps),
+            'WATCH': tuple(self.jobs[name] for name in job.watch),
             'TRIES': job.tries,
             'RETRY_DELAY': job.retry_delay,
             'LOCKS': job.locks,
@@ -141,9 +148,15 @@ class Stage:
             if run.options != options:
                 options = run.options
                 self.configure(dojob, options)
-            node = run.node if run.by_name or run.node is None else self.jobs[run.node]
-            outcomes.append(self.record(dojob, partial(dojob.checknrun, node)))
+            outcomes.append(self.record(dojob, partial(dojob.checknrun, self.given(run))))
         return outcomes + [self.record(dojob, dojob.cleanup) for _ in range(BY_HAND)]
+
+    def given(self, run: Run) -> Any:
+        """Return what checknrun() is given: a name or a class, several of them, or None."""
+        if run.nodes is None:
+            return None
+        given = run.nodes if run.by_name else tuple(self.jobs[name] for name in run.nodes)
+        return given if len(given) > 1 else given[0]
 
     def configure(self, dojob: DoJobber, options: Options) -> None:
         """Configure a DoJobber as the plan says."""
@@ -155,8 +168,15 @@ class Stage:
             cleanup=options.cleanup,
             default_tries=options.default_tries,
             default_retry_delay=options.default_retry_delay,
+            more_deps=self.more_deps(options),
             **self.configuration,
         )
+
+    def more_deps(self, options: Options) -> dict[type[Job], list[type[Job]]]:
+        """Return what configure() is given as more DEPS."""
+        return {
+            self.jobs[name]: [self.jobs[each] for each in more] for name, more in options.more_deps
+        }
 
     def record(self, dojob: DoJobber, call: Callable[[], None]) -> Outcome:
         """Make one call and tell what came of it."""

@@ -44,12 +44,18 @@ KINDS = {
     'Job unblocked in a later round', 'Job of an earlier round first, against post-order',
     'Job of a later round first, as others wait',
     'retry without delay', 'sleep as long as a delay', 'sleep shorter than a delay',
-    'no_act', 'no_act with Cleanups due', 'only a node', 'cleanup=False',
+    'no_act', 'no_act with Cleanups due', 'only a node', 'only some nodes', 'cleanup=False',
+    'delays that grow', 'more DEPS',
     'again', 'again after configure()',
     'Cleanup of an earlier run', 'Cleanup of several tries of a Job', 'Cleanup held back',
     'ValueError of a Cleanup raised', 'SystemExit of a Cleanup raised',
     'KeyboardInterrupt of a Cleanup raised', 'interrupt raised before the error of a Cleanup',
     'Cleanup by hand', 'second Cleanup by hand',
+    *(f'give up in {phase}' for phase in ('init', 'check', 'run', 'recheck')),
+    'tries left when it gave up', 'success in spite of a Run that gave up',
+    'Job without Check', 'Job without Check and Run', 'WATCH without a change',
+    'change that calls', 'change that calls again', 'changes that call',
+    'failed Run of a call', 'change of a group',
 }  # fmt: skip
 
 
@@ -62,12 +68,14 @@ def kind_of_job(job: JobPlan) -> str:
 
 
 def kinds_of_graph(plan: Plan, run: Run) -> Iterator[str]:
-    jobs = [plan.job(name) for name in plan.post_order(run.node or run.options.root)]
-    dependents = Counter(name for job in jobs for name in set(job.deps))
+    jobs = [plan.job(name) for name in plan.order(run)]
+    dependents = Counter(name for job in jobs for name in set(run.options.needs(job)))
     if any(count > 1 for count in dependents.values()):
         yield 'shared dependency'
     if any(len(set(job.deps)) < len(job.deps) for job in jobs):
         yield 'dependency named twice'
+    if any(more for name, more in run.options.more_deps):
+        yield 'more DEPS'
 
 
 def kinds_of_phases(plan: Plan, outcome: Outcome) -> Iterator[str]:
@@ -104,8 +112,10 @@ def kinds_of_tries(plan: Plan, run: Run, outcome: Outcome) -> Iterator[str]:
     for name, count in Counter(choice.job for choice in outcome.choices).items():
         job = plan.job(name)
         tries = run.options.default_tries if job.tries is None else job.tries
-        delay = job.retry_delay
-        delays.add(run.options.default_retry_delay if delay is None else delay)
+        delays.add(run.options.delay(job, 1))
+        if run.options.delay(job, count) != run.options.delay(job, 1):
+            yield 'delays that grow'
+            delays |= {run.options.delay(job, failures) for failures in range(count)}
         if tries < count < tries + 1:
             yield 'fractional TRIES used up'
         if tries == math.inf and count > 4:
@@ -116,6 +126,31 @@ def kinds_of_tries(plan: Plan, run: Run, outcome: Outcome) -> Iterator[str]:
         yield 'sleep as long as a delay'
     if any(seconds not in delays for seconds in outcome.sleeps):
         yield 'sleep shorter than a delay'
+
+
+def kinds_of_giving_up(plan: Plan, run: Run, outcome: Outcome) -> Iterator[str]:
+    tried = Counter(choice.job for choice in outcome.choices)
+    for name, number, phase in {event[1:] for event in outcome.events if event.phase != 'cleanup'}:
+        if plan.job(name).phase(number, phase).ending == 'give up':
+            if outcome.nodestatus[name]:
+                yield 'success in spite of a Run that gave up'
+            elif tried[name] < (plan.job(name).tries or run.options.default_tries):
+                yield 'tries left when it gave up'
+
+
+def kinds_of_changes(plan: Plan, run: Run, outcome: Outcome) -> Iterator[str]:
+    called = Counter(job for job, _ in outcome.calls)
+    for job, names in outcome.calls:
+        yield 'change that calls' if len(names) == 1 else 'changes that call'
+        if called[job] > 1:
+            yield 'change that calls again'
+        if any(plan.job(name).base == 'DummyJob' and not plan.job(name).run for name in names):
+            yield 'change of a group'
+        if outcome.nodeexceptions.get(job, '').endswith(' run') and plan.job(job).base == 'Job':
+            yield 'failed Run of a call'
+    for name, status in outcome.nodestatus.items():
+        if status and plan.job(name).watch and not called[name]:
+            yield 'WATCH without a change'
 
 
 def kinds_of_ending(outcome: Outcome) -> Iterator[str]:
@@ -146,8 +181,8 @@ def kinds_of_options(plan: Plan, outcomes: list[Outcome]) -> Iterator[str]:
             yield 'no_act'
         if options.no_act and any(each.events for each in outcomes[len(plan.runs) :]):
             yield 'no_act with Cleanups due'
-        if run.node not in (None, options.root):
-            yield 'only a node'
+        if run.nodes not in (None, (options.root,)):
+            yield 'only a node' if len(run.nodes or ()) == 1 else 'only some nodes'
         if not options.cleanup:
             yield 'cleanup=False'
 
@@ -160,6 +195,8 @@ def kinds(plan: Plan, outcomes: list[Outcome]) -> Iterator[str]:
         yield from kinds_of_phases(plan, outcome)
         yield from kinds_of_order(outcome)
         yield from kinds_of_tries(plan, run, outcome)
+        yield from kinds_of_giving_up(plan, run, outcome)
+        yield from kinds_of_changes(plan, run, outcome)
         yield from kinds_of_ending(outcome)
     by_hand = [bool(outcome.events) for outcome in outcomes[len(plan.runs) :]]
     if by_hand[0]:
@@ -233,6 +270,83 @@ def test_model_of_delays_sleeps_only_when_no_job_can_be_tried() -> None:
     plan = Plan((a, b, JobPlan('c', ('a', 'b'))), (Run(Options('c')),))
     assert tried(plan) == 'abbac'
     assert predict(plan)[0].sleeps == [5]
+
+
+def test_model_of_delays_that_grow_counts_failed_tries() -> None:
+    a = JobPlan('a', script=(FAILS,), tries=5, retry_delay=(1, 2, 4))
+    assert predict(Plan((a,), (Run(Options('a')),)))[0].sleeps == [1, 2, 4, 4]
+    default = Options('a', default_retry_delay=(3, 0))
+    plan = Plan((replace(a, tries=3, retry_delay=None),), (Run(default),) * 2)
+    assert [outcome.sleeps for outcome in predict(plan)[:2]] == [[3], [3]]
+
+
+def test_model_of_several_nodes_goes_as_if_they_were_deps_of_a_root() -> None:
+    jobs = JobPlan('a'), JobPlan('b', ('a',)), JobPlan('c'), JobPlan('d', ('c', 'b'))
+    assert tried(Plan(jobs, (Run(Options('d'), ('b', 'a', 'c')),))) == 'abc'
+    assert tried(Plan(jobs, (Run(Options('d'), ('c', 'd')),))) == 'cabd'
+
+
+def test_model_of_more_deps_tries_them_behind_deps() -> None:
+    jobs = JobPlan('a'), JobPlan('b'), JobPlan('c', ('b',))
+    assert tried(Plan(jobs, (Run(Options('c', more_deps=(('c', ('a',)),))),))) == 'bac'
+    assert tried(Plan(jobs, (Run(Options('c', more_deps=(('b', ('a',)),))),))) == 'abc'
+
+
+def test_model_of_giving_up_ends_the_tries_of_a_job() -> None:
+    check = Try(check=Phase('give up'))
+    run = Try(check=Phase('error'), run=Phase('give up'), recheck=Phase('error'))
+    recheck = Try(check=Phase('error'), recheck=Phase('give up'))
+    phases = []
+    for script in ((check,), (run,), (recheck,), (replace(run, recheck=Phase()),)):
+        outcome = predict(Plan((JobPlan('a', script=script),), (Run(Options('a')),)))[0]
+        phases.append([event.phase for event in outcome.events])
+        text = outcome.nodeexceptions.get('a')
+        phases[-1].append(text or 'passed')
+    assert phases == [
+        ['init', 'check', 'GiveUp: a.1 check'],
+        ['init', 'check', 'run', 'recheck', 'ValueError: a.1 recheck'],
+        ['init', 'check', 'run', 'recheck', 'GiveUp: a.1 recheck'],
+        ['init', 'check', 'run', 'recheck', 'passed'],
+    ]
+
+
+CHANGES = Try(check=Phase('error'))
+
+
+def lines_of(job: JobPlan, *others: JobPlan, options: Options) -> list[str]:
+    """Return what is written about a Job."""
+    plan = Plan((*others, job), (Run(options),), output='verbose')
+    return [line for line in predict(plan)[0].lines if line.startswith(job.name)]
+
+
+def test_model_of_a_change_calls_for_run_until_a_try_has_succeeded() -> None:
+    conf, cert = JobPlan('conf', script=(CHANGES,)), JobPlan('cert')
+    job = JobPlan('reload', watch=('conf', 'cert'), check=False)
+    options = Options('reload', default_retry_delay=0)
+    passing = ['reload.check: fail', 'reload.run: pass', 'reload.recheck: pass']
+    assert lines_of(job, conf, cert, options=options) == passing
+    assert lines_of(job, replace(conf, script=(Try(),)), cert, options=options) == [
+        'reload.check: pass'
+    ]
+    # A Run that raises fails the try, without a recheck.
+    fails_once = replace(job, script=(Try(run=Phase('error')), Try()))
+    failing = ['reload.check: fail', 'reload.run: fail']
+    assert lines_of(fails_once, conf, cert, options=options) == failing + passing
+    # Else the recheck decides.
+    wrong = replace(job, check=True, script=(Try(recheck=Phase('error')), Try()))
+    failing = ['reload.check: fail', 'reload.run: pass', 'reload.recheck: fail "reload.1 recheck"']
+    assert lines_of(wrong, conf, cert, options=options) == failing + passing
+
+
+def test_model_of_a_group_changes_with_what_it_depends_on() -> None:
+    conf = JobPlan('conf', script=(CHANGES,))
+    group = JobPlan('group', ('conf',), base='DummyJob', check=False, run=False)
+    job = JobPlan('reload', watch=('group',), check=False)
+    assert predict(Plan((conf, group, job), (Run(Options('reload')),)))[0].calls == [
+        ('reload', ('group',))
+    ]
+    looks = replace(group, check=True)
+    assert predict(Plan((conf, looks, job), (Run(Options('reload')),)))[0].calls == []
 
 
 def test_model_of_failing_cleanup_holds_back_what_its_job_depends_on() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dojobber import Job, RunonlyJob
-from tests.plans import ERRORS, Event, JobPlan, Phase
-from tests.stage import Stage, _trace
+from tests.plans import Event, JobPlan, Phase
+from tests.stage import ERRORS, Stage, _trace
 
 # Tell the test
 
