@@ -854,6 +854,7 @@ class Reporting(Stage):
             cleanup=options.cleanup,
             default_tries=options.default_tries,
             default_retry_delay=options.default_retry_delay,
+            more_deps=self.more_deps(options),
             listeners=[lambda event: self.told[-1].append(event)] if self.listens else [],
         )
 
@@ -876,8 +877,9 @@ class Rule:
         self, plan: Plan, run: Run, call: Call, cleanups: list[tuple[Event, bool]], began: float
     ) -> None:
         self.plan = plan
+        self.options = run.options
         self.no_act = run.options.no_act
-        self.names = plan.post_order(run.node or run.options.root)
+        self.names = plan.order(run)
         self.nodestatus = call.nodestatus
         self.hooks = [event for event in call.events if event.phase != 'cleanup']
         self.own = {
@@ -912,24 +914,35 @@ class Rule:
         if status:
             return 'changed' if self.ran(name) else 'ok'
         if status is None:
-            below = {self.outcomes[each] for each in job.deps}
+            below = {self.outcomes[each] for each in self.options.needs(job)}
             if below & {'failed', 'blocked'}:
                 return 'blocked'
             return 'might_run' if below & {'would_run', 'might_run'} else 'not_run'
         last = self.hooks[-1]
         if last.job == name and job.phase(last.number, last.phase).ending == 'interrupt':
             return 'interrupted'
+        number = self.numbers(name)[-1]
+        is_made = self.how(name, number, 'init') == 'pass'
+        phases = 'init', 'check', 'run', 'recheck'
+        gave_up = any(self.how(name, number, phase) == 'give up' for phase in phases)
         tries = 1 if self.no_act else job.tries or self.default_tries
-        if self.is_ended_early and len(self.numbers(name)) < tries:
+        if self.is_ended_early and len(self.numbers(name)) < tries and not gave_up:
             return 'interrupted'
-        is_made = self.how(name, self.numbers(name)[-1], 'init') == 'pass'
-        return 'would_run' if self.no_act and job.run and is_made else 'failed'
+        would_run = self.no_act and job.run and is_made and not gave_up
+        return 'would_run' if would_run else 'failed'
+
+    def changed(self, name: str) -> bool:
+        """Tell whether a Job's change calls those that watch it."""
+        job = self.plan.job(name)
+        if job.base == 'DummyJob' and not job.check and not job.run:
+            return any(self.changed(each) for each in self.options.needs(job))
+        return self.outcomes[name] == 'changed'
 
     def blocked_by(self, name: str) -> tuple[str, ...]:
         def roots(name: str) -> set[str]:
             if self.outcomes[name] != 'blocked':
                 return {name} if self.outcomes[name] == 'failed' else set()
-            return set().union(*map(roots, self.plan.job(name).deps))
+            return set().union(*map(roots, self.options.needs(self.plan.job(name))))
 
         if self.outcomes[name] != 'blocked':
             return ()
@@ -941,6 +954,8 @@ class Rule:
         numbers, job = self.numbers(name), self.plan.job(name)
         if not numbers or self.how(name, numbers[-1], 'init') != 'pass':
             return 'None'
+        if changes := [each for each in job.watch if self.changed(each)]:
+            return f'{", ".join(changes)} {"has" if len(changes) == 1 else "have"} changed'
         if job.check:
             passed = self.how(name, numbers[-1], 'check') == 'pass'
             return 'None' if passed else f'{name}.{numbers[-1]} check'

@@ -23,7 +23,15 @@ from tests._executors.fake_executor import FakeCluster, FakeProcesses, FakeThrea
 from tests.ctrl_c import pressed_at_line
 from tests.fakes import FakeClock
 from tests.model import explain, predict
-from tests.plans import Event, Outcome, Plan, random_plan, random_plan_to_share, without_interrupts
+from tests.plans import (
+    Event,
+    Options,
+    Outcome,
+    Plan,
+    random_plan,
+    random_plan_to_share,
+    without_interrupts,
+)
 from tests.stage import Stage
 
 FAKES: list[Any] = [FakeThreads, FakeProcesses, FakeCluster]
@@ -79,14 +87,12 @@ class SideBySide(Stage):
 class Watch:
     """Go through the events of one checknrun() and hold them to what is promised."""
 
-    def __init__(self, stage: SideBySide, order: list[str], delay: float) -> None:
+    def __init__(self, stage: SideBySide, order: list[str], options: Options) -> None:
         self.stage = stage
         self.order = order
         self.jobs = {name: stage.plan.job(name) for name in order}
-        self.delay = {
-            name: delay if job.retry_delay is None else job.retry_delay
-            for name, job in self.jobs.items()
-        }
+        self.needs = {name: options.needs(job) for name, job in self.jobs.items()}
+        self.options = options
         self.under_way: dict[str, int] = {}
         self.passed: set[str] = set()
         self.used: Counter[str] = Counter()
@@ -120,7 +126,8 @@ class Watch:
             assert name == min(ready, key=self.rank)
         self.under_way[name] = event.number
         self.most = max(self.most, len(self.under_way))
-        self.not_before[name] = instant + self.delay[name]
+        delay = self.options.delay(self.jobs[name], self.used[name] + 1)
+        self.not_before[name] = instant + delay
 
     def ends(self, event: events.TryEnded) -> None:
         name = event.name
@@ -133,7 +140,7 @@ class Watch:
         if event.status:
             self.passed.add(name)
             for other in self.order:
-                if name in self.jobs[other].deps and self.passed.issuperset(self.jobs[other].deps):
+                if name in self.needs[other] and self.passed.issuperset(self.needs[other]):
                     self.rounds[other] = self.rounds[name]
         else:
             self.rounds[name] += 1
@@ -143,7 +150,7 @@ class Watch:
         return (
             name not in self.under_way
             and name not in self.over
-            and self.passed.issuperset(self.jobs[name].deps)
+            and self.passed.issuperset(self.needs[name])
             and self.not_before[name] <= instant
             and held.isdisjoint(self.jobs[name].locks)
         )
@@ -155,8 +162,8 @@ class Watch:
 def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
     """Hold the tries of each run to what is promised."""
     for run, outcome, noted in zip(stage.plan.runs, outcomes, stage.calls):
-        order = stage.plan.post_order(run.node or run.options.root)
-        watch = Watch(stage, order, run.options.default_retry_delay)
+        order = stage.plan.order(run)
+        watch = Watch(stage, order, run.options)
         for instant, event in noted:
             watch.see(instant, event)
         assert watch.most <= stage.limit + 1  # one more in the driver
