@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,21 @@ def test_hooks_that_would_do_nothing_are_refused() -> None:
 @row('No Check')
 def test_job_without_check_is_refused() -> None:
     assert 'Root has no Check' in str(refusal(Job.clone('Root', Run=lambda self: None)))
+
+
+@row("Objects that can't be made")
+def test_classes_of_which_no_object_can_be_made_are_refused() -> None:
+    class Unwritten(Job, ABC):
+        @abstractmethod
+        def Check(self) -> None:
+            """Look."""
+
+    class Send(DummyJob):
+        def __init__(self, email: str) -> None:
+            """Never called."""
+
+    assert str(refusal(Unwritten)) == 'Unwritten is abstract; it must override Check'
+    assert 'Send.__init__ must work without arguments' in str(refusal(Send))
 
 
 @row('After a refusal')

@@ -39,6 +39,7 @@ class Sugar(DummyJob):
 class Milk(DummyJob):
     TRIES = '3'  # type: ignore[assignment]
     RETRY_DELAY = 'soon'  # type: ignore[assignment]
+    WATCH = Pot  # type: ignore[assignment]
     LOCKS = 'fridge'  # type: ignore[assignment]
     IN_DRIVER = 'yes'  # type: ignore[assignment]
 
@@ -83,9 +84,12 @@ def main() -> None:
     # A listener hears of all events.
     dojob.configure(Tea, listeners=(print_end,))  # type: ignore[arg-type]
     dojob.configure(Tea, executor=4)  # type: ignore[arg-type]
+    dojob.configure(Tea, more_deps={Tea: Pot})  # type: ignore[dict-item]
+    dojob.configure(Tea, more_deps={'Tea': [Pot]})  # type: ignore[dict-item]
     dojob.configure(Tea, max_in_flight='all')  # type: ignore[arg-type]
     dojob.set_args({'temperature': 20}).checknrun()  # type: ignore[func-returns-value, attr-defined]
     dojob.checknrun(Tea())  # type: ignore[arg-type]
+    dojob.checknrun([Tea()])  # type: ignore[list-item]
     dojob.nodestatus = {}  # type: ignore[misc]
     if dojob.success:  # type: ignore[truthy-function]
         print(dojob.report().select(Outcome.BROKEN))  # type: ignore[attr-defined]

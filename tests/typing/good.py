@@ -31,7 +31,7 @@ class Folder(Job):
     """Has no DEPS; names the arguments that it needs."""
 
     TRIES = 2
-    RETRY_DELAY = 0.01
+    RETRY_DELAY = (0.01, 0.02)
 
     def Check(self, folder: Path, **_: Any) -> Path:
         if not folder.is_dir():
@@ -175,6 +175,12 @@ def main() -> int:
         dojob.configure(Site, listeners=(heard, print_failure, lambda event: None))
         dojob.checknrun(Notice)
         dojob.checknrun('Folder')
+        dojob.configure(
+            Site,
+            default_retry_delay=[0.1, 1],
+            more_deps={Site: [Job.clone('More', WATCH=(Folder,))]},
+        )
+        dojob.checknrun([Notice, 'Folder'])
     statuses: Mapping[str, bool | None] = dojob.nodestatus
     results: list[Any] = [dojob.noderesults[name] for name in statuses]
     errors: list[BaseException] = list(dojob.nodeexceptions.values())
