@@ -24,14 +24,18 @@ from tests.ctrl_c import pressed_at_line
 from tests.fakes import FakeClock
 from tests.model import explain, predict
 from tests.plans import Event, Outcome, Plan, random_plan, random_plan_to_share, without_interrupts
+from tests.seeds import seeds
 from tests.stage import Stage
 
 FAKES: list[Any] = [FakeThreads, FakeProcesses, FakeCluster]
 
 
 @pytest.mark.parametrize('kind', FAKES)
-def test_random_plans_with_one_in_flight_come_to_what_the_model_predicts(kind: Any) -> None:
-    for seed in range(300):
+@pytest.mark.parametrize('numbers', seeds(300, sample=20), ids=str)
+def test_random_plans_with_one_in_flight_come_to_what_the_model_predicts(
+    numbers: range, kind: Any
+) -> None:
+    for seed in numbers:
         plan = random_plan(seed)
         executor = kind(seed, workers=1)
         stage = Stage(plan, executor=executor, max_in_flight=1)
@@ -215,14 +219,18 @@ def side_by_side(plan: Plan, kind: Any, seed: int) -> list[Outcome]:
 
 
 @pytest.mark.parametrize('kind', FAKES)
-def test_random_plans_side_by_side_keep_the_promises(kind: Any) -> None:
-    for seed in range(300):
+@pytest.mark.parametrize('numbers', seeds(300, sample=20), ids=str)
+def test_random_plans_side_by_side_keep_the_promises(numbers: range, kind: Any) -> None:
+    for seed in numbers:
         side_by_side(random_plan_to_share(seed), kind, seed)
 
 
 @pytest.mark.parametrize('kind', FAKES)
-def test_random_plans_side_by_side_come_to_what_the_model_predicts_in_any_order(kind: Any) -> None:
-    for seed in range(300):
+@pytest.mark.parametrize('numbers', seeds(300, sample=20), ids=str)
+def test_random_plans_side_by_side_come_to_what_the_model_predicts_in_any_order(
+    numbers: range, kind: Any
+) -> None:
+    for seed in numbers:
         plan = without_interrupts(random_plan_to_share(seed))
         predicted, performed = predict(plan), side_by_side(plan, kind, seed)
         if [in_any_order(each) for each in predicted] != [in_any_order(each) for each in performed]:
