@@ -178,6 +178,7 @@ def test_text_of_a_chain_grows_with_its_length_only() -> None:
     assert text(chain(10_000), {}, False).count('\n') < 11_000
 
 
+@pytest.mark.slow
 def test_text_of_many_jobs_under_one_has_a_line_for_each() -> None:
     class Top(DummyJob):
         DEPS = [named(f'J{number}') for number in range(100_000)]
