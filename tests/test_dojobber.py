@@ -385,6 +385,7 @@ class Interrupted:
 def test_interrupt_at_any_line_loses_and_repeats_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    step: int,
     running: int,
     block: bool,
     stuck: bool,
