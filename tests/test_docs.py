@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from docutils.core import publish_doctree  # type: ignore[import-untyped]
+from docutils.core import publish_doctree
 
 import dojobber
 from tests.seeds import sampled

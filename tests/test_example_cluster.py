@@ -21,6 +21,7 @@ CLUSTER = EXAMPLES / 'cluster.py'
 # must find the library by itself.
 BARE = (sys.executable, '-I', '-S')
 WAYS = {
+    'processes --start spawn': (BARE, ''),
     'threads': (BARE, ''),
     'processes': (BARE, ''),
     'processes --start fork': (BARE, ''),
@@ -77,12 +78,12 @@ def test_report_tells_of_forty_jobs_in_order(expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    'way', [pytest.param('processes --start spawn', marks=pytest.mark.sample), *WAYS]
+    'way', [pytest.param(next(iter(WAYS)), marks=pytest.mark.sample), *list(WAYS)[1:]]
 )
 def test_report_is_the_same_on_each_executor_and_nothing_is_left(
     way: str, tmp_path: Path, expected: list[str]
 ) -> None:
-    python, module = WAYS.get(way, (BARE, ''))
+    python, module = WAYS[way]
     if module and not find_spec(module):
         pytest.skip(f'{module} is not installed')
     done = run(tmp_path, f'--on {way}', python)
