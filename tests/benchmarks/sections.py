@@ -142,7 +142,7 @@ def configure(settings: Settings) -> Iterator[Row]:
 
 
 def memory(settings: Settings) -> Iterator[Row]:
-    """Bytes a Job, beyond the classes: once configured; added by a passing run, and by the floor."""
+    """Bytes a Job, beyond the classes: configured, and added by a passing run and by the floor."""
     for shape, size, _ in settings.graphs():
         subject = Subject(shape, size)
         subject.configured().checknrun()  # whatever is made only once is there now
