@@ -96,7 +96,7 @@ def debug_lines() -> Iterator[list[str]]:
     """Collect what the library logs at the level DEBUG."""
     lines: list[str] = []
     handler = logging.Handler(logging.DEBUG)
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(record.getMessage())
     log = logging.getLogger('DoJobber')
     log.addHandler(handler)
     yield lines
@@ -161,8 +161,8 @@ def test_jobs_are_tried_and_retried_like_elsewhere(pool: Pool, kwargs: Any) -> N
 
 def test_classes_made_with_type_travel_with_their_attributes(pool: Pool, kwargs: Any) -> None:
     attributes = {'TEXT': 'one', '__module__': 'nowhere'}
-    one = type('Invite Bob', (Once,), attributes)
-    two = type('two', (one,), {'TEXT': 'two'})
+    one: type[Once] = type('Invite Bob', (Once,), attributes)
+    two: type[Once] = type('two', (one,), {'TEXT': 'two'})
     three = two.clone('three', DEPS=(one, two))
     dojob = pool.run(three, kwargs=kwargs)
     texts = {name: result.split() for name, result in dojob.noderesults.items() if result}
