@@ -485,7 +485,7 @@ def test_run_begun_while_cleanups_are_called_gets_its_own_cleanup_and_repeats_no
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         return queue.get(timeout=30)
 
-    dojob._receive = receive  # type: ignore[method-assign]
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     with ThreadPoolExecutor(2) as executor:
         dojob.configure(DummyJob.clone('root', DEPS=(Late, Early)), executor=executor)
         with pytest.raises(KeyboardInterrupt):
