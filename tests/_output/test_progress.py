@@ -599,7 +599,7 @@ def test_stream_is_as_it_was_at_the_end(stage: Stage) -> None:
 
 def test_write_that_was_set_before_is_set_again(stage: Stage) -> None:
     texts: list[str] = []
-    stage.terminal.write = texts.append  # type: ignore[method-assign, assignment]
+    stage.terminal.write = texts.append  # type: ignore[assignment]
     stage.start().trying('A')
     print('text', file=sys.stderr)
     stage.end()
@@ -611,7 +611,7 @@ def test_write_that_a_job_has_set_stays(stage: Stage) -> None:
     stage.start().trying('A')
     below = stage.terminal.write
     theirs = lambda text: below(text.upper())  # noqa: E731
-    stage.terminal.write = theirs  # type: ignore[method-assign]
+    stage.terminal.write = theirs
     stage.end()
     assert vars(stage.terminal)['write'] is theirs
     print('text', file=sys.stderr)
@@ -622,7 +622,7 @@ def test_write_that_was_put_back_by_mistake_is_no_obstacle(stage: Stage) -> None
     stage.start().trying('A')
     ours = stage.terminal.write
     stage.end()
-    stage.terminal.write = ours  # type: ignore[method-assign]
+    stage.terminal.write = ours
     stage.progress = Progress()
     stage.start().trying('B')
     assert stage.terminal.line.startswith('0 of 19 Jobs done; B since ')
