@@ -567,7 +567,7 @@ def test_interrupt_of_a_run_is_raised_before_that_there_is_no_way_back(
 ) -> None:
     class Interrupted(burning):  # type: ignore[misc, valid-type]
         def Run(self) -> None:
-            super().Run()
+            super().Run()  # pyright: ignore[reportAttributeAccessIssue]
             raise KeyboardInterrupt
 
     dojob = DoJobber()
@@ -606,7 +606,7 @@ def test_job_may_run_a_dojobber_of_its_own() -> None:
 
 @pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
 def test_configure_during_a_run_is_refused_and_changes_nothing(hook: str) -> None:
-    errors = []
+    errors: list[str] = []
 
     class Other(DummyJob):
         pass
