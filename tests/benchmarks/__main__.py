@@ -105,8 +105,8 @@ def ratios(tables: Tables) -> Iterator[tuple[str, str, float]]:
 def sizes(tables: Tables) -> Iterator[tuple[str, str, float]]:
     """Return the same of memory and growth; what grows is followed by its reference."""
     yield 'bytes configured', '250', typical(tables['memory'], 'configured')
-    yield 'bytes added by a run', '', typical(tables['memory'], 'run')
-    yield 'bytes beyond the floor', '250', typical(tables['memory'], 'more')
+    # Version 1.0.0 added 50, and kept no record of tries that passed.
+    yield 'bytes added by a run', '300', typical(tables['memory'], 'run')
     for row in tables['growth']:
         for ours, reference in (('checknrun', 'bare_loop'), ('configure', 'static_order')):
             yield f'growth, {row["shape"]}, {ours}', '2', row[ours]

@@ -163,7 +163,6 @@ def memory(settings: Settings) -> Iterator[Row]:
             'configured': configured / size,
             'run': added / size,
             'floor': floor / size,
-            'more': (added - floor) / size,
         }
 
 
