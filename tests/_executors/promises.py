@@ -54,6 +54,7 @@ from tests._executors.travelling import (
 )
 from tests.model import explain, predict
 from tests.plans import Phase, Plan, random_plan
+from tests.seeds import seeds
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,11 @@ def timeless(plan: Plan) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
+@pytest.mark.parametrize('numbers', seeds(60, sample=10), ids=str)
 def test_random_plans_on_one_worker_come_to_what_the_model_predicts(
-    pool: Pool, tmp_path: Path
+    pool: Pool, tmp_path: Path, numbers: range
 ) -> None:
-    for seed in range(60):
+    for seed in numbers:
         plan = timeless(random_plan(seed))
         directory = tmp_path / str(seed)
         directory.mkdir()
