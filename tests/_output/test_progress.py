@@ -24,6 +24,7 @@ from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber._output.progress import Progress
 from dojobber.outcome import Outcome
 from tests.fakes import FakeClock
+from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ERASE = '\r\x1b[K'
@@ -869,8 +870,8 @@ def read(descriptor: int) -> bytes:
         return b''
 
 
-@pytest.mark.parametrize('verbose', [True, False])
-@pytest.mark.parametrize('stdout', [None, subprocess.DEVNULL])
+@pytest.mark.parametrize('verbose', sampled([False, True]))
+@pytest.mark.parametrize('stdout', sampled([None, subprocess.DEVNULL]))
 def test_final_screen_is_as_without_progress(verbose: bool, stdout: int | None) -> None:
     options = {} if stdout is None else {'stdout': stdout}
     plain = on_terminal(command(False, verbose), **options)
@@ -882,7 +883,7 @@ def test_final_screen_is_as_without_progress(verbose: bool, stdout: int | None) 
     assert verbose or '2 of 4 Jobs done, 1 waiting; waits until ' in shown
 
 
-@pytest.mark.parametrize('verbose', [True, False])
+@pytest.mark.parametrize('verbose', sampled([False, True]))
 def test_final_screen_is_as_without_progress_after_ctrl_c(verbose: bool) -> None:
     # The rows of a stack trace are as long as the path of the checkout makes them.
     stop = 'sys.tracebacklimit = 0; signal.raise_signal(signal.SIGINT)'
