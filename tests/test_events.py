@@ -44,7 +44,7 @@ def phases(job: type[Job], number: int, allowed: float, *ends: End) -> Iterator[
     head = job.__name__, job, number, allowed
     for phase, *how in ends:
         yield PhaseStarted(*head, phase)
-        yield PhaseEnded(*head, phase, *how)
+        yield PhaseEnded(*head, phase, *how)  # pyright: ignore[reportArgumentType]
 
 
 def attempt(job: type[Job], number: int, allowed: float, *ends: End) -> list[Event]:
@@ -638,7 +638,9 @@ class Raises:
 def test_listener_that_raises_is_logged_once_and_dropped_until_the_next_run(
     caplog: pytest.LogCaptureFixture, at: str, error: type[BaseException]
 ) -> None:
-    before, raises, after = [], Raises(error, at), []
+    raises = Raises(error, at)
+    before: list[Event] = []
+    after: list[Event] = []
     dojob = DoJobber(logging.ERROR)
     dojob.configure(Above, listeners=(before.append, raises, after.append))
     for _ in range(2):
@@ -654,14 +656,16 @@ def test_listener_that_raises_is_logged_once_and_dropped_until_the_next_run(
         assert record.exc_text is not None
         assert "raise self.error('listener')" in record.exc_text
         for heard in (before, after, raises.heard, caplog.records):
-            heard.clear()  # type: ignore[attr-defined]
+            heard.clear()
 
 
 @pytest.mark.parametrize('at', ALL)
 def test_interrupt_of_a_listener_ends_the_run_and_the_others_hear_of_all_that_is_told(
     at: str,
 ) -> None:
-    before, raises, after = [], Raises(KeyboardInterrupt, at), []
+    raises = Raises(KeyboardInterrupt, at)
+    before: list[Event] = []
+    after: list[Event] = []
     dojob = DoJobber()
     dojob.configure(Above, listeners=(before.append, raises, after.append))
     with pytest.raises(KeyboardInterrupt):
@@ -735,7 +739,7 @@ def test_listener_can_ask_for_the_report_and_for_success() -> None:
 
 
 def test_calls_from_a_listener_that_would_start_something_are_refused() -> None:
-    errors = []
+    errors: list[str] = []
 
     def meddle(event: Event) -> None:
         calls: list[Callable[[], None]] = [
