@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -116,7 +116,7 @@ def test_deps_that_can_not_be_shown_work() -> None:
 
 def test_deps_added_before_configure_are_in_the_graph() -> None:
     class Group(DummyJob):
-        DEPS: list[type[Job]] = []
+        DEPS: ClassVar[list[type[Job]]] = []
 
     Group.DEPS.append(type('Invite Lawyer Cat', (DummyJob,), {}))
     assert nodes(Group) == ['Invite Lawyer Cat', 'Group']
@@ -155,7 +155,7 @@ def test_ladder_is_walked_once_per_job_not_once_per_path() -> None:
         pair = [Rung.clone(f'{side}{rung}') for side in 'ab']
         below.update({job.__name__: jobs for job in pair})
         jobs = tuple(pair)
-    configured(jobs[0])
+    configured(pair[0])
     assert len(walked) == len(set(walked)) == 99
 
 
@@ -310,6 +310,7 @@ def test_tries_round_up(tries: Any, allowed: int | None) -> None:
     except KeyboardInterrupt:
         assert allowed is None
     else:
+        assert allowed is not None
         assert len(made) == allowed * 2  # a check and a recheck in each
 
 
