@@ -21,8 +21,8 @@ from dojobber import events as news
 from dojobber.outcome import Outcome
 from dojobber.report import JobReport, Report
 from tests.fakes import FakeClock
-from tests.model import Outcome as Call
 from tests.plans import Event, Plan, Run, random_plan
+from tests.plans import Outcome as Call
 from tests.seeds import sampled, seeds
 from tests.stage import Stage
 
@@ -309,7 +309,7 @@ def test_exceptions_that_did_not_decide_have_no_traceback_but_a_place() -> None:
 @pytest.mark.parametrize('kind', ['changed', 'in spite of Run', 'chain', 'next try', 'exit'])
 def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(kind: str, debug: bool) -> None:
     watched: list[weakref.ref[Job]] = []
-    done = []
+    done: list[bool] = []
 
     class Made(Job):
         RETRY_DELAY = 0
@@ -971,7 +971,7 @@ class Rule:
         return None if not owed else 'due' if due else 'pass'
 
     def seconds(self, name: str) -> dict[str, float]:
-        found = dict.fromkeys(('init', 'check', 'run', 'recheck'), 0.0)
+        found: dict[str, float] = dict.fromkeys(('init', 'check', 'run', 'recheck'), 0.0)
         for event in self.own[name]:
             found[event.phase] += self.plan.job(name).phase(event.number, event.phase).seconds
         return found
