@@ -115,7 +115,8 @@ class Workdir:
 
     def _is_open(self) -> bool:
         # A Job that closed the descriptor may have another file by its number now.
-        return self._identity is not None and _identity(self._descriptor) == self._identity
+        known = getattr(self, '_identity', None)  # an exception may have ended the constructor
+        return known is not None and _identity(self._descriptor) == known
 
 
 def _held_open() -> int:
