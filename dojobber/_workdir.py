@@ -67,13 +67,9 @@ class Workdir:
         Args:
             known: returned if it is that directory, to keep few descriptors open; or None.
         """
-        # Ask first: the new directory may get the descriptor that a Job has closed.
-        is_open = known is not None and known._is_open()
-        workdir = cls()
-        if known is None or not is_open or known._identity != workdir._identity:
-            return workdir
+        if known is None or not known._is_open() or known._identity != _identity('.'):
+            return cls()
         known.share()
-        workdir.release()
         return known
 
     def go(self) -> None:
@@ -140,9 +136,10 @@ def _moved_up(descriptor: int) -> int:
     return moved
 
 
-def _identity(descriptor: int) -> tuple[int, int] | None:
+def _identity(place: int | str) -> tuple[int, int] | None:
+    """Return device and inode of a descriptor or a path; None if there is no such file."""
     try:
-        status = os.fstat(descriptor)
+        status = os.stat(place)
     except OSError:
         return None
     return status.st_dev, status.st_ino
