@@ -552,7 +552,7 @@ def test_end_of_a_block_leaves_due_what_is_held_back_still() -> None:
     [(future, _)] = scene.executor.pending
     vars(future)['done'] = lambda: True  # a moment before it is told that it has ended
     with scene.dojob:
-        scene.dojob._put_off = True  # as after another run
+        scene.dojob._is_deferred = True  # as after another run
     assert scene.taken() == []
     scene.let_go()
     scene.dojob.cleanup()
