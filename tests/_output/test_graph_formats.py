@@ -363,7 +363,7 @@ def test_dot_has_letters_that_can_be_read_on_each_fill() -> None:
     found = re.findall('fillcolor="(.*)" fontcolor=(.*)]', dot(graph, names, set(names)))
     assert len(found) == len(Outcome) - 1
     for fill, letters in found:
-        assert contrast(X11.get(fill, fill), LETTERS[letters]) >= 4.5
+        assert contrast(str(X11.get(fill, fill)), LETTERS[letters]) >= 4.5
 
 
 def test_dot_masks_secrets() -> None:
