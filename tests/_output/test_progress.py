@@ -22,7 +22,7 @@ import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber._output.progress import Progress
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 from tests.fakes import FakeClock
 from tests.seeds import sampled
 
@@ -102,16 +102,16 @@ class Stage:
     def trying(self, name: str) -> None:
         self.progress(events.TryStarted(name, DummyJob, 1, 3))
 
-    def phase(self, name: str, phase: str = 'run') -> None:
+    def phase(self, name: str, phase: Phase = Phase.RUN) -> None:
         self.progress(events.PhaseStarted(name, DummyJob, 1, 3, phase))
 
-    def phase_ended(self, name: str, phase: str = 'run') -> None:
+    def phase_ended(self, name: str, phase: Phase = Phase.RUN) -> None:
         self.progress(events.PhaseEnded(name, DummyJob, 1, 3, phase, 'pass', None, None, 1.0))
 
     def tried(self, name: str, outcome: Outcome | None = Outcome.OK) -> None:
         """End a try, and the Job with it if there is an outcome."""
         not_before = self.clock.now + 3 if outcome is None else None
-        self.progress(events.TryEnded(name, DummyJob, 1, 3, True, 'check', 2, not_before))
+        self.progress(events.TryEnded(name, DummyJob, 1, 3, True, Phase.CHECK, 2, not_before))
         if outcome is not None:
             self.progress(events.JobEnded(name, DummyJob, True, outcome, None, ()))
 
@@ -210,7 +210,7 @@ def test_wait_is_over_once_a_try_starts(stage: Stage) -> None:
 
 def test_job_without_a_next_try_does_not_wait(stage: Stage) -> None:
     stage.start().trying('A')
-    stage.progress(events.TryEnded('A', DummyJob, 1, 1, False, 'recheck', 0, None))
+    stage.progress(events.TryEnded('A', DummyJob, 1, 1, False, Phase.RECHECK, 0, None))
     stage.trying('B')
     assert stage.terminal.line == '0 of 19 Jobs done; B since 12:00:00'
 
@@ -219,7 +219,7 @@ def test_job_that_ends_without_its_next_try_waits_no_more(stage: Stage) -> None:
     stage.start().trying('A')
     stage.tried('A', None)
     stage.progress(events.JobEnded('A', DummyJob, False, Outcome.FAILED, None, ()))
-    stage.phase('B', 'cleanup')
+    stage.phase('B', Phase.CLEANUP)
     assert stage.terminal.line == '0 of 19 Jobs done, 1 failed; B.cleanup since 12:00:00'
 
 
@@ -247,9 +247,9 @@ def test_short_wait_is_not_worth_a_draw(stage: Stage) -> None:
 
 
 def test_cleanup_is_shown_while_it_is_under_way(stage: Stage) -> None:
-    stage.start(1).phase('A', 'cleanup')
+    stage.start(1).phase('A', Phase.CLEANUP)
     assert stage.terminal.line == '0 of 1 Job done; A.cleanup since 12:00:00'
-    stage.phase_ended('A', 'cleanup')
+    stage.phase_ended('A', Phase.CLEANUP)
     print('swept', file=sys.stderr)
     assert stage.terminal.line == '0 of 1 Job done; as of 12:00:00'
 
@@ -259,7 +259,7 @@ def test_phases_that_are_quick_as_a_rule_are_not_worth_a_draw(stage: Stage) -> N
     before = stage.terminal.getvalue()
     stage.clock.advance(60)
     stage.tried('B')
-    for phase in ('init', 'check', 'recheck'):
+    for phase in (Phase.INIT, Phase.CHECK, Phase.RECHECK):
         stage.phase('A', phase)
         stage.phase_ended('A', phase)
     assert stage.terminal.getvalue() == before
@@ -382,7 +382,7 @@ def test_wait_after_many_quick_jobs_is_shown(stage: Stage) -> None:
 
 def test_cleanup_after_many_quick_jobs_is_shown(stage: Stage) -> None:
     stage.start().passes(*'ABCDEFG')
-    stage.phase('A', 'cleanup')
+    stage.phase('A', Phase.CLEANUP)
     assert stage.terminal.line == '7 of 19 Jobs done; A.cleanup since 12:00:00'
 
 
@@ -646,8 +646,8 @@ def test_nothing_is_drawn_after_the_end(stage: Stage) -> None:
     stage.start().trying('A')
     stage.end()
     before = stage.terminal.getvalue()
-    stage.phase('A', 'cleanup')
-    stage.phase_ended('A', 'cleanup')
+    stage.phase('A', Phase.CLEANUP)
+    stage.phase_ended('A', Phase.CLEANUP)
     stage.start()
     stage.trying('B')
     stage.end()
