@@ -158,7 +158,7 @@ class Stage:
             **self.configuration,
         )
 
-    def record(self, dojob: DoJobber, call: Callable[[], None]) -> Outcome:
+    def record(self, dojob: DoJobber, call: Callable[[], object]) -> Outcome:
         """Make one call and tell what came of it."""
         events, sleeps = len(self.events), len(self.clock.sleeps)
         raised = None
