@@ -276,7 +276,7 @@ def test_interrupt_while_waiting_leaves_what_the_failed_try_said(journal: Journa
     def receive(queue: Any, timeout: float | None) -> Any:
         raise KeyboardInterrupt
 
-    journal.dojob._receive = receive  # type: ignore[method-assign]
+    journal.dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(KeyboardInterrupt):
         journal.run(journal.job('late', failures=9))
     assert str(journal.dojob.nodeexceptions['late']) == 'late 1'
@@ -390,7 +390,6 @@ def test_interrupt_at_any_line_loses_and_repeats_nothing(
     block: bool,
     stuck: bool,
     debug: bool,
-    step: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'stderr', io.StringIO())
