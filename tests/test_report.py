@@ -206,7 +206,7 @@ def test_job_that_waits_for_its_next_try_when_the_run_is_ended_is_interrupted() 
         raise KeyboardInterrupt
 
     dojob = FakeClock().drive(DoJobber())
-    dojob._receive = interrupted  # type: ignore[method-assign]
+    dojob._receive = interrupted  # pyright: ignore[reportAttributeAccessIssue]
     dojob.configure(Fails.clone('Waits', TRIES=2, RETRY_DELAY=9))
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
@@ -859,7 +859,7 @@ class Reporting(Stage):
             listeners=[lambda event: self.told[-1].append(event)] if self.listens else [],
         )
 
-    def record(self, dojob: DoJobber, call: Callable[[], None]) -> Call:
+    def record(self, dojob: DoJobber, call: Callable[[], object]) -> Call:
         self.told.append([])
         self.began.append(self.clock.now)
         outcome = super().record(dojob, call)
