@@ -147,7 +147,7 @@ def _number(value: Any) -> float:
     try:
         return float(value) if isinstance(value, (Real, Decimal)) else math.nan
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # pyright: ignore[reportOperatorIssue]
     except ValueError:
         return math.nan
 
