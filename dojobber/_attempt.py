@@ -260,7 +260,7 @@ def _run(token: Any, job: Any, context: TryContext, registered: list[bool]) -> A
     hook = job.Run
     if hook is not None:
         registered.append(_register_cleanup(token, job, context))
-    result = call_hook(hook, context.args, context.kwargs)
+    result = call_hook(hook, context.args, context.kwargs)  # pyright: ignore[reportArgumentType]
     if type(result) in UNEXECUTED:
         raise never_executed(result, job, 'Run')
     return result

@@ -271,7 +271,7 @@ def _number(value: Any) -> float:
     try:
         return float(value) if _is_number(value) else math.nan
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # pyright: ignore[reportOperatorIssue]
     except ValueError:
         return math.nan
 

@@ -1,15 +1,16 @@
 """The working directory that every phase starts in.
 
 Owns the descriptor that holds the directory open, so that it can be renamed or deleted meanwhile.
+Where that is impossible, as on Windows, it goes by the path.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import Protocol
 
-# What a Job opens after it has closed all files gets the lowest numbers: not this one or above.
+# Keep our descriptor at 200 or higher: a Job that closes every descriptor and opens files then
+# will not reuse it.
 _LEAST_DESCRIPTOR = 200
 # A number that no file can have.
 _NOT_OPEN = 2**31 - 1
@@ -42,100 +43,103 @@ class NamedDirectory:
 
 
 class Workdir:
-    """Hold the directory that the process is in now, until its last user has let go of it."""
+    """The directory that the process was in when this was made, held open for its users."""
 
     __slots__ = ('path', '_descriptor', '_identity', '_users')
 
     def __init__(self) -> None:
-        """Open the current directory, for one user."""
-        # As many as there are users: threads can add to a list at the same time.
+        """Hold the current directory, for one user."""
+        # A list, not a number: several threads can add to it at the same time.
         self._users = [None]
-        self._descriptor, self._identity = _NOT_OPEN, None
         try:
-            #: The path as it was at first; '' if it was not known.
+            #: The path at that moment; '' if it was not known.
             self.path = os.getcwd()
         except OSError:
             self.path = ''
-        # O_PATH needs no permission to read.
-        flags = getattr(os, 'O_PATH', os.O_RDONLY) | getattr(os, 'O_DIRECTORY', 0)
-        try:
-            self._descriptor = _moved_up(os.open('.', flags))
-        except OSError:
-            return
+        self._descriptor = _held_open()
+        #: Device and inode; None if the directory is not held open.
         self._identity = _identity(self._descriptor)
 
     @classmethod
     def current(cls, known: Workdir | None) -> Workdir:
-        """Return the directory that the process is in now, for one user more.
+        """Return the directory that the process is in now, for one more user.
 
         Args:
-            known: is returned if it is the same, so that few descriptors are open; or None.
+            known: returned if it is that directory, to keep few descriptors open; or None.
         """
-        # Asked before another is opened, which may get the number that a Job has closed.
-        is_open = known is not None and known._is_open()
-        workdir = cls()
-        if known is None or not is_open or known._identity != workdir._identity:
-            return workdir
+        if known is None or not known._is_open() or known._identity != _identity('.'):
+            return cls()
         known.share()
-        workdir.release()
         return known
 
     def go(self) -> None:
-        """Change to the directory, by its path if it is not open, for a Job may have closed it.
+        """Change to the directory, by its path if it is not open: a Job may have closed it.
 
         Raises:
             OSError: there is no way back.
         """
         try:
             os.fchdir(self._descriptor)
-        except OSError:
+        except (OSError, AttributeError):  # Windows has no fchdir
             self._go_by_path()
 
     def _go_by_path(self) -> None:
         try:
             os.chdir(self.path)
         except PermissionError:
-            # Whoever was put into a directory that it may not enter can be there still.
+            # A user that may not enter the directory can still be in it.
             if os.getcwd() != self.path:
                 raise
 
     def share(self) -> None:
-        """Count one user more."""
+        """Count one more user."""
         self._users.append(None)
 
     def release(self) -> None:
-        """Count one user less; after the last one, close the directory."""
+        """Count one user less; close the directory after the last one."""
         self._users.pop()
         if not self._users:
             self._close()
 
     def _close(self) -> None:
         if self._is_open():
-            descriptor, self._identity = self._descriptor, None
-            os.close(descriptor)
-        # Who comes late must not go to what gets the number next.
-        self._descriptor = _NOT_OPEN
+            os.close(self._descriptor)
+        # Another file can get the number: a late user must not go there.
+        self._descriptor, self._identity = _NOT_OPEN, None
 
     __del__ = _close
 
     def _is_open(self) -> bool:
         # A Job that closed the descriptor may have another file by its number now.
-        known = getattr(self, '_identity', None)  # Ctrl-C may have hit the constructor
+        known = getattr(self, '_identity', None)  # an exception may have ended the constructor
         return known is not None and _identity(self._descriptor) == known
+
+
+def _held_open() -> int:
+    """Open the current directory; return its descriptor, or _NOT_OPEN where that is refused."""
+    # O_PATH needs no permission to read.
+    flags = getattr(os, 'O_PATH', os.O_RDONLY) | getattr(os, 'O_DIRECTORY', 0)
+    try:
+        return _moved_up(os.open('.', flags))
+    except OSError:
+        return _NOT_OPEN
 
 
 def _moved_up(descriptor: int) -> int:
     try:
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LEAST_DESCRIPTOR)
-    except OSError:
+        from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+        moved = fcntl(descriptor, F_DUPFD_CLOEXEC, _LEAST_DESCRIPTOR)
+    except (ImportError, OSError):  # Windows has no fcntl; or the limit of open files is lower
         return descriptor
     os.close(descriptor)
     return moved
 
 
-def _identity(descriptor: int) -> tuple[int, int] | None:
+def _identity(place: int | str) -> tuple[int, int] | None:
+    """Return device and inode of a descriptor or a path; None if there is no such file."""
     try:
-        found = os.fstat(descriptor)
+        status = os.stat(place)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -147,7 +147,8 @@ def executor(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
     if args.on == 'loky':
         import loky
 
-        return stack.enter_context(loky.get_reusable_executor(args.workers))
+        pool: Executor = stack.enter_context(loky.get_reusable_executor(args.workers))
+        return pool
     if args.on == 'dask':
         import distributed
 
@@ -155,7 +156,8 @@ def executor(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
         client = distributed.Client(
             n_workers=args.workers, threads_per_worker=1, dashboard_address=None
         )
-        return stack.enter_context(client).get_executor()
+        cluster: Executor = stack.enter_context(client).get_executor()
+        return cluster
     return None
 
 

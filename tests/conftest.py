@@ -1,17 +1,28 @@
 """What holds for all tests."""
 
 import gc
+import signal
+from collections.abc import Iterator
 
 import pytest
 
 pytest.register_assert_rewrite('tests._executors.promises')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Hear Ctrl-C even where it is ignored, as in what a script starts with `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope='module', autouse=True)
 def _few_to_collect() -> None:
-    """Spare the collector what is there before the tests of a module: many call it, some often."""
+    """Spare the collector the objects from before a module: many of its tests call it."""
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, 'freeze'):  # not on PyPy
+        gc.freeze()
 
 
 @pytest.fixture

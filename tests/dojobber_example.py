@@ -57,7 +57,7 @@ class MovieJob(Job):
     # No Job is tried more often than this, unless it says otherwise. Seconds from the start of a
     # try to the start of the next: short, for nobody waits an hour to see a demonstration.
     TRIES = 3
-    RETRY_DELAY = 0.05
+    RETRY_DELAY: ClassVar[float] = 0.05
 
 
 # What film, and when

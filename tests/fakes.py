@@ -38,6 +38,6 @@ class FakeClock:
 
     def drive(self, dojob: DoJobber) -> DoJobber:
         """Make a DoJobber live by this clock."""
-        dojob._clock = self  # type: ignore[method-assign, assignment]
-        dojob._receive = self.receive  # type: ignore[method-assign, assignment]
+        dojob._clock = self  # pyright: ignore[reportAttributeAccessIssue]
+        dojob._receive = self.receive  # pyright: ignore[reportAttributeAccessIssue]
         return dojob

@@ -178,7 +178,7 @@ class Stage:
             self.jobs[name]: [self.jobs[each] for each in more] for name, more in options.more_deps
         }
 
-    def record(self, dojob: DoJobber, call: Callable[[], None]) -> Outcome:
+    def record(self, dojob: DoJobber, call: Callable[[], object]) -> Outcome:
         """Make one call and tell what came of it."""
         events, sleeps = len(self.events), len(self.clock.sleeps)
         raised = None

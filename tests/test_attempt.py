@@ -295,7 +295,7 @@ class Naked(Bare):
     """Have no place even for these."""
 
     __slots__ = ()
-    global_storage = property()
+    global_storage = property()  # pyright: ignore[reportAssignmentType]
 
 
 @pytest.mark.parametrize(('made', 'works'), [(Bare, True), (Naked, False)])

@@ -46,3 +46,20 @@ def test_bare_loop_and_dojobber_end_with_the_same_work_done(case: Case) -> None:
     dojob.checknrun()
     assert dojob.success() is not case.bare_passes
     assert any(subject.runs_left) is case.bare_passes
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('case', CASES, ids=[case.name for case in CASES])
+def test_floor_and_dojobber_come_to_the_same(case: Case, shape: str) -> None:
+    subject = Subject(shape, 31, case)
+    done = subject.floor()()
+    left, subject.runs_left[:] = list(subject.runs_left), subject.runs
+    dojob = subject.configured()
+    dojob.checknrun()
+    assert subject.runs_left == left
+    assert done.nodestatus == dojob.nodestatus
+    assert done.noderesults == dojob.noderesults
+    assert list(map(str, done.nodeexceptions.values())) == list(
+        map(str, dojob.nodeexceptions.values())
+    )
+    assert done.tries == [entry.tries for entry in dojob.report()]

@@ -65,7 +65,7 @@ def test_cleanups_are_called_last_first() -> None:
 
 
 def test_cleanup_is_called_for_each_try_whose_run_was_called() -> None:
-    events = []
+    events: list[Job] = []
 
     class Retried(Job):
         TRIES = 3
@@ -317,7 +317,7 @@ def test_interrupt_just_before_a_cleanup_leaves_it_due_and_goes_on() -> None:
             return now
         raise KeyboardInterrupt
 
-    world.dojob._clock = clock  # type: ignore[method-assign, assignment]
+    world.dojob._clock = clock  # pyright: ignore[reportAttributeAccessIssue]
     times = iter(range(100))
     world.run('b', cleanup=False)
     times = iter([])
@@ -554,7 +554,7 @@ def test_directories_stay_open_as_long_as_a_cleanup_is_due() -> None:
 
 @pytest.mark.parametrize('method', ['cleanup', 'checknrun'])
 def test_call_from_within_is_refused(method: str) -> None:
-    errors = []
+    errors: list[str] = []
 
     class Calls(RunonlyJob):
         def again(self) -> None:
@@ -602,7 +602,7 @@ def test_unwinding_is_linear_when_every_cleanup_fails() -> None:
 def test_cleanup_that_run_takes_away_is_done_with() -> None:
     class Changes(RunonlyJob):
         def Run(self) -> None:
-            self.Cleanup = None
+            vars(self)['Cleanup'] = None
 
         def Cleanup(self) -> None:
             raise AssertionError('called')

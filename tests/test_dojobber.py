@@ -225,7 +225,7 @@ def test_part_of_the_graph_has_the_tries_and_delays_of_its_own_jobs(journal: Jou
     assert journal.clock.sleeps == [5]
 
 
-@pytest.mark.parametrize('node', ['Nobody', Job, 7, [], DummyJob])
+@pytest.mark.parametrize('node', ['Nobody', Job, 7, DummyJob])
 def test_node_that_is_not_in_the_graph_is_refused(journal: Journal, node: Any) -> None:
     with pytest.raises(RuntimeError, match='is not in the graph that was configured'):
         journal.run(journal.job('root'), node=node)
@@ -276,7 +276,7 @@ def test_interrupt_while_waiting_leaves_what_the_failed_try_said(journal: Journa
     def receive(queue: Any, timeout: float | None) -> Any:
         raise KeyboardInterrupt
 
-    journal.dojob._receive = receive  # type: ignore[method-assign]
+    journal.dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(KeyboardInterrupt):
         journal.run(journal.job('late', failures=9))
     assert str(journal.dojob.nodeexceptions['late']) == 'late 1'
@@ -385,11 +385,11 @@ class Interrupted:
 def test_interrupt_at_any_line_loses_and_repeats_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    step: int,
     running: int,
     block: bool,
     stuck: bool,
     debug: bool,
-    step: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'stderr', io.StringIO())
@@ -566,7 +566,7 @@ def test_interrupt_of_a_run_is_raised_before_that_there_is_no_way_back(
 ) -> None:
     class Interrupted(burning):  # type: ignore[misc, valid-type]
         def Run(self) -> None:
-            super().Run()
+            super().Run()  # pyright: ignore[reportAttributeAccessIssue]
             raise KeyboardInterrupt
 
     dojob = DoJobber()
@@ -605,7 +605,7 @@ def test_job_may_run_a_dojobber_of_its_own() -> None:
 
 @pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
 def test_configure_during_a_run_is_refused_and_changes_nothing(hook: str) -> None:
-    errors = []
+    errors: list[str] = []
 
     class Other(DummyJob):
         pass

@@ -30,13 +30,13 @@ from dojobber.events import (
     TryStarted,
     Waiting,
 )
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 from tests.fakes import FakeClock
 
 NO, STILL = ValueError('no'), ValueError('still')
 
 #: How a phase ends: its name, the outcome, the result, the exception, the seconds.
-End = tuple[str, str, Any, 'BaseException | None', float]
+End = tuple[Phase, str, Any, 'BaseException | None', float]
 
 
 def phases(job: type[Job], number: int, allowed: float, *ends: End) -> Iterator[Event]:
@@ -44,12 +44,12 @@ def phases(job: type[Job], number: int, allowed: float, *ends: End) -> Iterator[
     head = job.__name__, job, number, allowed
     for phase, *how in ends:
         yield PhaseStarted(*head, phase)
-        yield PhaseEnded(*head, phase, *how)
+        yield PhaseEnded(*head, phase, *how)  # pyright: ignore[reportArgumentType]
 
 
 def attempt(job: type[Job], number: int, allowed: float, *ends: End) -> list[Event]:
     """Return the events of the beginning of a try and of its phases, after init."""
-    init: End = ('init', 'pass', None, None, 0.0)
+    init: End = (Phase.INIT, 'pass', None, None, 0.0)
     return [
         TryStarted(job.__name__, job, number, allowed),
         *phases(job, number, allowed, init, *ends),
@@ -69,8 +69,8 @@ def ended(
 def passed(job: type[Job], allowed: float = 3) -> list[Event]:
     """Return the events of a Job whose Check passes at once, in no time."""
     return [
-        *attempt(job, 1, allowed, ('check', 'pass', None, None, 0.0)),
-        TryEnded(job.__name__, job, 1, allowed, True, 'check', allowed - 1, None),
+        *attempt(job, 1, allowed, (Phase.CHECK, 'pass', None, None, 0.0)),
+        TryEnded(job.__name__, job, 1, allowed, True, Phase.CHECK, allowed - 1, None),
         ended(job, True, Outcome.OK),
     ]
 
@@ -112,11 +112,11 @@ def test_passing_job_is_told_of_from_start_to_end() -> None:
     assert events_of(clock, Fine) == [
         RunStarted((Fine,), False),
         TryStarted(*head),
-        PhaseStarted(*head, 'init'),
-        PhaseEnded(*head, 'init', 'pass', None, None, 1),
-        PhaseStarted(*head, 'check'),
-        PhaseEnded(*head, 'check', 'pass', 'fine', None, 2),
-        TryEnded(*head, True, 'check', 2, None),
+        PhaseStarted(*head, Phase.INIT),
+        PhaseEnded(*head, Phase.INIT, 'pass', None, None, 1),
+        PhaseStarted(*head, Phase.CHECK),
+        PhaseEnded(*head, Phase.CHECK, 'pass', 'fine', None, 2),
+        TryEnded(*head, True, Phase.CHECK, 2, None),
         JobEnded('Fine', Fine, True, Outcome.OK, None, ()),
         RunEnded({'Fine': True}, 3),
     ]
@@ -146,13 +146,13 @@ def test_changed_job_is_told_of_and_its_cleanup_before_the_end_of_the_run() -> N
             Made,
             1,
             3,
-            ('check', 'fail', None, NO, 1),
-            ('run', 'pass', 7, None, 2),
-            ('recheck', 'pass', 'made', None, 1),
+            (Phase.CHECK, 'fail', None, NO, 1),
+            (Phase.RUN, 'pass', 7, None, 2),
+            (Phase.RECHECK, 'pass', 'made', None, 1),
         ),
-        TryEnded('Made', Made, 1, 3, True, 'recheck', 2, None),
+        TryEnded('Made', Made, 1, 3, True, Phase.RECHECK, 2, None),
         ended(Made, True, Outcome.CHANGED),
-        *phases(Made, 1, 3, ('cleanup', 'pass', 'clean', None, 4)),
+        *phases(Made, 1, 3, (Phase.CLEANUP, 'pass', 'clean', None, 4)),
         RunEnded({'Made': True}, 8),
     ]
 
@@ -180,14 +180,14 @@ def test_retry_is_told_of_with_the_wait_before_it() -> None:
             Slow,
             1,
             2,
-            ('check', 'fail', None, NO, 1),
-            ('run', 'fail', None, broken, 2),
-            ('recheck', 'fail', None, STILL, 1),
+            (Phase.CHECK, 'fail', None, NO, 1),
+            (Phase.RUN, 'fail', None, broken, 2),
+            (Phase.RECHECK, 'fail', None, STILL, 1),
         ),
-        TryEnded('Slow', Slow, 1, 2, False, 'recheck', 1, 110),
+        TryEnded('Slow', Slow, 1, 2, False, Phase.RECHECK, 1, 110),
         Waiting(6, ('Slow',)),
-        *attempt(Slow, 2, 2, ('check', 'pass', None, None, 1)),
-        TryEnded('Slow', Slow, 2, 2, True, 'check', 0, None),
+        *attempt(Slow, 2, 2, (Phase.CHECK, 'pass', None, None, 1)),
+        TryEnded('Slow', Slow, 2, 2, True, Phase.CHECK, 0, None),
         ended(Slow, True, Outcome.CHANGED),
         RunEnded({'Slow': True}, 11),
     ]
@@ -257,11 +257,11 @@ def test_blocked_jobs_are_told_of_at_the_end_in_graph_order() -> None:
             Fails,
             1,
             1,
-            ('check', 'fail', None, NO, 0.0),
-            ('run', 'pass', None, None, 0.0),
-            ('recheck', 'fail', None, STILL, 0.0),
+            (Phase.CHECK, 'fail', None, NO, 0.0),
+            (Phase.RUN, 'pass', None, None, 0.0),
+            (Phase.RECHECK, 'fail', None, STILL, 0.0),
         ),
-        TryEnded('Fails', Fails, 1, 1, False, 'recheck', 0, None),
+        TryEnded('Fails', Fails, 1, 1, False, Phase.RECHECK, 0, None),
         ended(Fails, False, Outcome.FAILED, STILL),
         *passed(Other),
         ended(Left, None, Outcome.BLOCKED, None, ('Fails',)),
@@ -301,11 +301,11 @@ def test_no_act_tells_what_would_and_what_might_run() -> None:
 
     assert events_of(FakeClock(), Top, no_act=True) == [
         RunStarted((Needed, Above, Audit, Top), True),
-        *attempt(Needed, 1, 1, ('check', 'fail', None, NO, 0.0)),
-        TryEnded('Needed', Needed, 1, 1, False, 'check', 0, None),
+        *attempt(Needed, 1, 1, (Phase.CHECK, 'fail', None, NO, 0.0)),
+        TryEnded('Needed', Needed, 1, 1, False, Phase.CHECK, 0, None),
         ended(Needed, False, Outcome.WOULD_RUN, NO),
-        *attempt(Audit, 1, 1, ('check', 'fail', None, STILL, 0.0)),
-        TryEnded('Audit', Audit, 1, 1, False, 'check', 0, None),
+        *attempt(Audit, 1, 1, (Phase.CHECK, 'fail', None, STILL, 0.0)),
+        TryEnded('Audit', Audit, 1, 1, False, Phase.CHECK, 0, None),
         ended(Audit, False, Outcome.FAILED, STILL),
         ended(Above, None, Outcome.MIGHT_RUN, None, ('Needed',)),
         ended(Top, None, Outcome.BLOCKED, None, ('Above', 'Audit')),
@@ -327,9 +327,9 @@ def test_init_that_raises_is_told_as_a_phase_that_failed() -> None:
     assert events_of(clock, Unmade) == [
         RunStarted((Unmade,), False),
         TryStarted(*head),
-        PhaseStarted(*head, 'init'),
-        PhaseEnded(*head, 'init', 'fail', None, NO, 1),
-        TryEnded(*head, False, 'init', 0, None),
+        PhaseStarted(*head, Phase.INIT),
+        PhaseEnded(*head, Phase.INIT, 'fail', None, NO, 1),
+        TryEnded(*head, False, Phase.INIT, 0, None),
         JobEnded('Unmade', Unmade, False, Outcome.FAILED, NO, ()),
         RunEnded({'Unmade': False}, 1),
     ]
@@ -391,7 +391,7 @@ def test_interrupt_in_check_is_told_and_what_it_leaves() -> None:
     assert heard == [
         RunStarted((Below, Stopped, Above), False),
         *passed(Below),
-        *attempt(Stopped, 1, 3, ('check', 'interrupt', None, interrupt, 1)),
+        *attempt(Stopped, 1, 3, (Phase.CHECK, 'interrupt', None, interrupt, 1)),
         ended(Stopped, False, Outcome.INTERRUPTED, interrupt),
         ended(Above, None, Outcome.NOT_RUN, None, ('Stopped',)),
         RunEnded({'Below': True, 'Stopped': False, 'Above': None}, 1),
@@ -422,11 +422,11 @@ def test_interrupt_in_run_is_told_and_the_cleanup_after_it() -> None:
             Stopped,
             1,
             3,
-            ('check', 'fail', None, NO, 0),
-            ('run', 'interrupt', None, interrupt, 2),
+            (Phase.CHECK, 'fail', None, NO, 0),
+            (Phase.RUN, 'interrupt', None, interrupt, 2),
         ),
         ended(Stopped, False, Outcome.INTERRUPTED, interrupt),
-        *phases(Stopped, 1, 3, ('cleanup', 'pass', None, None, 4)),
+        *phases(Stopped, 1, 3, (Phase.CLEANUP, 'pass', None, None, 4)),
         RunEnded({'Stopped': False}, 6),
     ]
 
@@ -450,11 +450,11 @@ def test_interrupt_while_waiting_tells_how_the_last_tries_ended() -> None:
         raise KeyboardInterrupt
 
     dojob, heard = configured(clock, Above)
-    dojob._receive = interrupted  # type: ignore[method-assign]
+    dojob._receive = interrupted  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     assert heard[-5:] == [
-        TryEnded('Fails', Fails, 1, 3, False, 'recheck', 2, clock.now + 4),
+        TryEnded('Fails', Fails, 1, 3, False, Phase.RECHECK, 2, clock.now + 4),
         Waiting(5, ('Fails',)),
         ended(Fails, False, Outcome.INTERRUPTED, NO),
         ended(Above, None, Outcome.NOT_RUN, None, ('Fails',)),
@@ -483,12 +483,12 @@ def test_failing_cleanup_is_told_and_the_call_by_hand_after_the_end() -> None:
     with pytest.raises(OSError, match='stuck'):
         dojob.checknrun()
     assert heard[-3:] == [
-        *phases(Sticks, 1, 3, ('cleanup', 'fail', None, Sticks.error, 0.0)),
+        *phases(Sticks, 1, 3, (Phase.CLEANUP, 'fail', None, Sticks.error, 0.0)),
         RunEnded({'Sticks': True}, 0.0),
     ]
     heard.clear()
     dojob.cleanup()
-    assert heard == [*phases(Sticks, 1, 3, ('cleanup', 'pass', None, None, 0.0))]
+    assert heard == [*phases(Sticks, 1, 3, (Phase.CLEANUP, 'pass', None, None, 0.0))]
 
 
 def test_cleanup_put_off_by_a_block_is_told_after_the_end_of_the_run() -> None:
@@ -504,7 +504,7 @@ def test_cleanup_put_off_by_a_block_is_told_after_the_end_of_the_run() -> None:
         dojob.checknrun()
         assert heard[-1] == RunEnded({'Made': True}, 0.0)
         heard.clear()
-    assert heard == [*phases(Made, 1, 3, ('cleanup', 'pass', None, None, 0.0))]
+    assert heard == [*phases(Made, 1, 3, (Phase.CLEANUP, 'pass', None, None, 0.0))]
 
 
 def test_cleanups_of_several_tries_are_told_with_their_numbers_last_first() -> None:
@@ -638,7 +638,9 @@ class Raises:
 def test_listener_that_raises_is_logged_once_and_dropped_until_the_next_run(
     caplog: pytest.LogCaptureFixture, at: str, error: type[BaseException]
 ) -> None:
-    before, raises, after = [], Raises(error, at), []
+    raises = Raises(error, at)
+    before: list[Event] = []
+    after: list[Event] = []
     dojob = DoJobber(logging.ERROR)
     dojob.configure(Above, listeners=(before.append, raises, after.append))
     for _ in range(2):
@@ -654,14 +656,16 @@ def test_listener_that_raises_is_logged_once_and_dropped_until_the_next_run(
         assert record.exc_text is not None
         assert "raise self.error('listener')" in record.exc_text
         for heard in (before, after, raises.heard, caplog.records):
-            heard.clear()  # type: ignore[attr-defined]
+            heard.clear()
 
 
 @pytest.mark.parametrize('at', ALL)
 def test_interrupt_of_a_listener_ends_the_run_and_the_others_hear_of_all_that_is_told(
     at: str,
 ) -> None:
-    before, raises, after = [], Raises(KeyboardInterrupt, at), []
+    raises = Raises(KeyboardInterrupt, at)
+    before: list[Event] = []
+    after: list[Event] = []
     dojob = DoJobber()
     dojob.configure(Above, listeners=(before.append, raises, after.append))
     with pytest.raises(KeyboardInterrupt):
@@ -735,10 +739,10 @@ def test_listener_can_ask_for_the_report_and_for_success() -> None:
 
 
 def test_calls_from_a_listener_that_would_start_something_are_refused() -> None:
-    errors = []
+    errors: list[str] = []
 
     def meddle(event: Event) -> None:
-        calls: list[Callable[[], None]] = [
+        calls: list[Callable[[], object]] = [
             dojob.checknrun,
             dojob.cleanup,
             lambda: dojob.configure(DummyJob),

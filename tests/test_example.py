@@ -245,6 +245,7 @@ def test_movie_night_with_one_flag_fails_without_a_traceback_or_warning(
     assert 'Warning' not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('programs')
 def test_movie_night_with_any_flags_ends_without_a_traceback(
     capfd: pytest.CaptureFixture[str], tmp_path: Path

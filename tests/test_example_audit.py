@@ -12,6 +12,8 @@ import pytest
 from tests import scripts
 from tests.scripts import EXAMPLES, Done, counts
 
+pytestmark = pytest.mark.slow
+
 AUDIT = EXAMPLES / 'audit.py'
 
 RULES = (
@@ -54,6 +56,7 @@ def not_kept(done: Done) -> dict[str, tuple[str, str]]:
     }
 
 
+@pytest.mark.sample
 def test_machine_that_keeps_all_rules_is_reported_so_and_left_as_it_is(etc: Path) -> None:
     before = sorted((each.name, each.stat().st_mtime_ns) for each in etc.rglob('*'))
     done = run(etc)

@@ -16,6 +16,8 @@ import pytest
 from tests import scripts
 from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command, counts
 
+pytestmark = pytest.mark.slow
+
 DATABASE = EXAMPLES / 'database.py'
 
 CUSTOMERS = ((1, 'Ada', 'ADA@example.com'), (2, 'Bob', ' bob@example.com'))
@@ -54,6 +56,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.sample
 def test_first_run_makes_the_database_and_second_finds_all_well(tmp_path: Path) -> None:
     first = run(tmp_path)
     assert (first.returncode, counts(first)) == (0, '8 Jobs: 2 ok, 6 changed')

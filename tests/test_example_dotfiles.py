@@ -10,6 +10,8 @@ import pytest
 from tests import scripts
 from tests.scripts import EXAMPLES, Done, counts
 
+pytestmark = pytest.mark.slow
+
 DOTFILES = EXAMPLES / 'dotfiles.py'
 
 DIRECTORIES = ('.local', '.local/state', '.local/state/dotfiles')
@@ -61,6 +63,7 @@ def contents(place: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
+@pytest.mark.sample
 def test_first_run_brings_everything_and_second_finds_all_well(place: Path) -> None:
     first = run(place)
     assert (first.returncode, counts(first)) == (0, '21 Jobs: 11 ok, 10 changed')

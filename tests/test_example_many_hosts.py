@@ -13,6 +13,8 @@ import pytest
 from tests import scripts
 from tests.scripts import EXAMPLES, Done, counts
 
+pytestmark = pytest.mark.slow
+
 MANY_HOSTS = EXAMPLES / 'many_hosts.py'
 
 HOSTS: dict[str, dict[str, Any]] = {
@@ -71,6 +73,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize('flags', [(), ('--at-once=4',)], ids=['one', 'four'])
 def test_first_run_brings_all_hosts_up_to_date_and_second_finds_all_well(
     place: Path, flags: tuple[str, ...]

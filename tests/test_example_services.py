@@ -17,6 +17,8 @@ import pytest
 from tests import scripts
 from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command
 
+pytestmark = pytest.mark.slow
+
 SERVICES = EXAMPLES / 'services.py'
 
 ANSWER = 'shop(pricing(store), stock(store))\n'
@@ -95,6 +97,7 @@ def counts(stderr: str) -> str:
     return stderr.partition(' in ')[0]
 
 
+@pytest.mark.sample
 def test_all_services_are_started_checked_and_stopped_in_reverse(place: Path) -> None:
     done = run(place)
     assert (done.returncode, counts(done.stderr)) == (0, '10 Jobs: 5 ok, 5 changed')

@@ -156,9 +156,9 @@ def test_failure_with_frames_keeps_its_traceback() -> None:
 class Shy(Exception):
     """Hide behind attributes of its own by the names of those that are looked at."""
 
-    __traceback__ = None  # type: ignore[assignment]
-    __cause__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
-    __context__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+    __traceback__ = None
+    __cause__ = property(lambda self: 1 / 0)  # pyright: ignore[reportAssignmentType]
+    __context__ = property(lambda self: 1 / 0)  # pyright: ignore[reportAssignmentType]
     __notes__ = property(lambda self: 1 / 0)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -329,8 +329,8 @@ class Unsure(Exception):
 class Faceless(Exception):
     """Say nothing of what it is and has."""
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         raise TypeError
 
     @property

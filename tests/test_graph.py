@@ -88,7 +88,7 @@ def test_ladder_is_walked_once_per_job_not_once_per_path() -> None:
         pair = [Rung.clone(f'{side}{rung}') for side in 'ab']
         below.update({job.__name__: jobs for job in pair})
         jobs = tuple(pair)
-    configured(jobs[0])
+    configured(pair[0])
     assert len(walked) == len(set(walked)) == 99
 
 

@@ -147,7 +147,7 @@ def test_check_may_be_any_callable() -> None:
             return f'{cls.__name__}{args}'
 
     class Partial(Job):
-        Check = functools.partial('{}{}'.format, 'partial')
+        Check = staticmethod(functools.partial('{}{}'.format, 'partial'))
 
     class Instance(Job):
         Check = Callable_()

@@ -21,8 +21,9 @@ from dojobber import events as news
 from dojobber.outcome import Outcome
 from dojobber.report import JobReport, Report
 from tests.fakes import FakeClock
-from tests.model import Outcome as Call
 from tests.plans import Event, Plan, Run, random_plan
+from tests.plans import Outcome as Call
+from tests.seeds import sampled, seeds
 from tests.stage import Stage
 
 NO, STILL, BROKEN = ValueError('no'), ValueError('still'), LookupError('broken')
@@ -205,7 +206,7 @@ def test_job_that_waits_for_its_next_try_when_the_run_is_ended_is_interrupted() 
         raise KeyboardInterrupt
 
     dojob = FakeClock().drive(DoJobber())
-    dojob._receive = interrupted  # type: ignore[method-assign]
+    dojob._receive = interrupted  # pyright: ignore[reportAttributeAccessIssue]
     dojob.configure(Fails.clone('Waits', TRIES=2, RETRY_DELAY=9))
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
@@ -308,7 +309,7 @@ def test_exceptions_that_did_not_decide_have_no_traceback_but_a_place() -> None:
 @pytest.mark.parametrize('kind', ['changed', 'in spite of Run', 'chain', 'next try', 'exit'])
 def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(kind: str, debug: bool) -> None:
     watched: list[weakref.ref[Job]] = []
-    done = []
+    done: list[bool] = []
 
     class Made(Job):
         RETRY_DELAY = 0
@@ -498,7 +499,7 @@ def counted(root: type[Job], **options: Any) -> DoJobber:
     return dojob
 
 
-@pytest.mark.parametrize('order', [1, -1])
+@pytest.mark.parametrize('order', sampled([1, -1]))
 def test_blocked_by_of_a_long_chain_is_linear(order: int) -> None:
     count = 10_000
     job: type[Job] = Fails
@@ -747,6 +748,7 @@ def test_result_without_json_form_or_repr_is_some_text(result: Any) -> None:
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
+@pytest.mark.slow
 def test_deep_result_can_be_written_and_read_at_each_depth() -> None:
     for depth in range(1, 1500):
         told = run(DummyJob.clone('Gives', Check=lambda self, depth=depth: nested(depth))).report()
@@ -858,7 +860,7 @@ class Reporting(Stage):
             listeners=[lambda event: self.told[-1].append(event)] if self.listens else [],
         )
 
-    def record(self, dojob: DoJobber, call: Callable[[], None]) -> Call:
+    def record(self, dojob: DoJobber, call: Callable[[], object]) -> Call:
         self.told.append([])
         self.began.append(self.clock.now)
         outcome = super().record(dojob, call)
@@ -984,7 +986,7 @@ class Rule:
         return None if not owed else 'due' if due else 'pass'
 
     def seconds(self, name: str) -> dict[str, float]:
-        found = dict.fromkeys(('init', 'check', 'run', 'recheck'), 0.0)
+        found: dict[str, float] = dict.fromkeys(('init', 'check', 'run', 'recheck'), 0.0)
         for event in self.own[name]:
             found[event.phase] += self.plan.job(name).phase(event.number, event.phase).seconds
         return found
@@ -1063,9 +1065,9 @@ def check_told(rule: Rule, report: Report, told: list[news.Event]) -> None:
 
 
 @pytest.mark.parametrize('listens', [False, True])
-@pytest.mark.parametrize('first', range(0, 1000, 250))
-def test_reports_of_random_plans_are_as_a_slow_rule_says(first: int, listens: bool) -> None:
-    for seed in range(first, first + 250):
+@pytest.mark.parametrize('numbers', seeds(1000, sample=50), ids=str)
+def test_reports_of_random_plans_are_as_a_slow_rule_says(numbers: range, listens: bool) -> None:
+    for seed in numbers:
         plan = random_plan(seed)
         stage = Reporting(plan, listens)
         calls = stage.perform()

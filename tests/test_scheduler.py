@@ -139,7 +139,9 @@ def test_any_order_of_endings_keeps_dependencies_first_and_loses_no_job() -> Non
             tuple(sorted(dice.sample(range(node), dice.randint(0, min(node, 3)))))
             for node in range(count)
         ]
-        queue, under_way, done = scheduler(dependencies), [], []
+        queue = scheduler(dependencies)
+        under_way: list[int] = []
+        done: list[int] = []
         while True:
             node = queue.next(0) if len(under_way) < 3 else None
             if node is not None:

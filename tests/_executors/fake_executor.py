@@ -39,7 +39,7 @@ class _Fake(Executor):
     def drive(self, dojob: DoJobber, clock: FakeClock) -> None:
         """Let a DoJobber wait for this executor, and time pass by a clock when it does."""
         self._clock = clock
-        dojob._receive = self.receive  # type: ignore[method-assign, assignment]
+        dojob._receive = self.receive  # pyright: ignore[reportAttributeAccessIssue]
 
     def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Take in a call."""

@@ -54,6 +54,7 @@ from tests._executors.travelling import (
 )
 from tests.model import explain, predict
 from tests.plans import Phase, Plan, random_plan
+from tests.seeds import seeds
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def debug_lines() -> Iterator[list[str]]:
     """Collect what the library logs at the level DEBUG."""
     lines: list[str] = []
     handler = logging.Handler(logging.DEBUG)
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(record.getMessage())
     log = logging.getLogger('DoJobber')
     log.addHandler(handler)
     yield lines
@@ -127,10 +128,11 @@ def timeless(plan: Plan) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
+@pytest.mark.parametrize('numbers', seeds(60, sample=10), ids=str)
 def test_random_plans_on_one_worker_come_to_what_the_model_predicts(
-    pool: Pool, tmp_path: Path
+    pool: Pool, tmp_path: Path, numbers: range
 ) -> None:
-    for seed in range(60):
+    for seed in numbers:
         plan = timeless(random_plan(seed))
         directory = tmp_path / str(seed)
         directory.mkdir()
@@ -161,8 +163,8 @@ def test_jobs_are_tried_and_retried_like_elsewhere(pool: Pool, kwargs: Any) -> N
 
 def test_classes_made_with_type_travel_with_their_attributes(pool: Pool, kwargs: Any) -> None:
     attributes = {'TEXT': 'one', '__module__': 'nowhere'}
-    one = type('Invite Bob', (Once,), attributes)
-    two = type('two', (one,), {'TEXT': 'two'})
+    one: type[Once] = type('Invite Bob', (Once,), attributes)
+    two: type[Once] = type('two', (one,), {'TEXT': 'two'})
     three = two.clone('three', DEPS=(one, two))
     dojob = pool.run(three, kwargs=kwargs)
     texts = {name: result.split() for name, result in dojob.noderesults.items() if result}

@@ -91,7 +91,7 @@ class Wrapped(Above):
 class Static(Above):
     @classmethod
     def name(cls) -> str:
-        return 'below ' + super().__name__
+        return f'below {super().__name__}'  # type: ignore[misc]
 
     def Check(self) -> str:
         return self.name()
@@ -121,7 +121,7 @@ def test_functions_that_know_themselves_and_empty_cells_are_no_hindrance() -> No
     assert isinstance(pack_class(job, nothing_by_reference), PackedClass)
     never = check
     assert isinstance(pack_class(job, nothing_by_reference), PackedClass)
-    assert never
+    assert never is check
 
 
 def test_one_object_is_packed_once_and_is_one_object_again() -> None:

@@ -55,7 +55,9 @@ def make(kind: str, workers: int) -> Executor:
     return executor
 
 
-@pytest.fixture(scope='module', params=['threads', 'fork', 'spawn'])
+@pytest.fixture(
+    scope='module', params=['threads', 'fork', pytest.param('spawn', marks=pytest.mark.slow)]
+)
 def pool(request: Any) -> Iterator[Pool]:
     kind = request.param
     opens = 'from concurrent.futures import ThreadPoolExecutor as P; executor = P(2)'
@@ -69,7 +71,7 @@ def pool(request: Any) -> Iterator[Pool]:
         yield Pool(two, one, has_threads=kind == 'threads', opens=opens)
 
 
-@pytest.fixture(params=['fork', 'spawn'])
+@pytest.fixture(params=['fork', pytest.param('spawn', marks=pytest.mark.slow)])
 def fragile(request: Any) -> Iterator[Executor]:
     """Make a pool of processes that may break."""
     with make(request.param, 2) as executor:
@@ -483,7 +485,7 @@ def test_run_begun_while_cleanups_are_called_gets_its_own_cleanup_and_repeats_no
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         return queue.get(timeout=30)
 
-    dojob._receive = receive  # type: ignore[method-assign]
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     with ThreadPoolExecutor(2) as executor:
         dojob.configure(DummyJob.clone('root', DEPS=(Late, Early)), executor=executor)
         with pytest.raises(KeyboardInterrupt):

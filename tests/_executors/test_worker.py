@@ -98,9 +98,9 @@ class Once:
 
 
 class StoresOnce(Cleans):
-    def Run(self, **kwargs: Any) -> Any:
+    def Run(self, directory: Path, **kwargs: Any) -> None:
         self.storage['once'] = Once()
-        return super().Run(**kwargs)
+        super().Run(directory, **kwargs)
 
 
 def test_interrupt_of_the_packing_costs_nothing(tmp_path: Path) -> None:

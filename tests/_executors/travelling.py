@@ -299,6 +299,8 @@ class Keyed(Cleans, dict):  # type: ignore[type-arg]
 class Guards(RunonlyJob):
     """Sets its attributes by means of what can't travel."""
 
+    guard: Any
+
     def __init__(self) -> None:
         """Make the guard."""
         object.__setattr__(self, 'guard', threading.Lock())

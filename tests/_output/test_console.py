@@ -227,7 +227,8 @@ def test_ascii_stderr_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'stderr', stream)
     run(DummyJob.clone('Füße'), verbose=True)
     stream.flush()
-    assert stream.buffer.getvalue() == b'F\\xfc\\xdfe.check: pass\n'  # type: ignore[attr-defined]
+    written: Any = stream.buffer
+    assert written.getvalue() == b'F\\xfc\\xdfe.check: pass\n'
 
 
 def test_each_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,7 @@ def test_text_of_a_chain_grows_with_its_length_only() -> None:
     assert text(chain(10_000), {}, False).count('\n') < 11_000
 
 
+@pytest.mark.slow
 def test_text_of_many_jobs_under_one_has_a_line_for_each() -> None:
     class Top(DummyJob):
         DEPS = [named(f'J{number}') for number in range(100_000)]
@@ -362,7 +363,7 @@ def test_dot_has_letters_that_can_be_read_on_each_fill() -> None:
     found = re.findall('fillcolor="(.*)" fontcolor=(.*)]', dot(graph, names, set(names)))
     assert len(found) == len(Outcome) - 1
     for fill, letters in found:
-        assert contrast(X11.get(fill, fill), LETTERS[letters]) >= 4.5
+        assert contrast(str(X11.get(fill, fill)), LETTERS[letters]) >= 4.5
 
 
 def test_dot_masks_secrets() -> None:

@@ -150,7 +150,8 @@ def test_write_graph_with_an_unknown_format_raises_and_writes_nothing() -> None:
 
 def test_write_graph_to_a_text_file_writes_to_its_buffer(programs: Path) -> None:
     install(programs, 'dot', 'exec /bin/cat')
-    out = io.TextIOWrapper(io.BytesIO())
+    buffer = io.BytesIO()
+    out = io.TextIOWrapper(buffer)
     out.write('before ')
     one_job().write_graph(out)
     out.write(' after')

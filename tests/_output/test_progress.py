@@ -22,8 +22,9 @@ import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber._output.progress import Progress
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 from tests.fakes import FakeClock
+from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ERASE = '\r\x1b[K'
@@ -101,16 +102,16 @@ class Stage:
     def trying(self, name: str) -> None:
         self.progress(events.TryStarted(name, DummyJob, 1, 3))
 
-    def phase(self, name: str, phase: str = 'run') -> None:
+    def phase(self, name: str, phase: Phase = Phase.RUN) -> None:
         self.progress(events.PhaseStarted(name, DummyJob, 1, 3, phase))
 
-    def phase_ended(self, name: str, phase: str = 'run') -> None:
+    def phase_ended(self, name: str, phase: Phase = Phase.RUN) -> None:
         self.progress(events.PhaseEnded(name, DummyJob, 1, 3, phase, 'pass', None, None, 1.0))
 
     def tried(self, name: str, outcome: Outcome | None = Outcome.OK) -> None:
         """End a try, and the Job with it if there is an outcome."""
         not_before = self.clock.now + 3 if outcome is None else None
-        self.progress(events.TryEnded(name, DummyJob, 1, 3, True, 'check', 2, not_before))
+        self.progress(events.TryEnded(name, DummyJob, 1, 3, True, Phase.CHECK, 2, not_before))
         if outcome is not None:
             self.progress(events.JobEnded(name, DummyJob, True, outcome, None, ()))
 
@@ -209,7 +210,7 @@ def test_wait_is_over_once_a_try_starts(stage: Stage) -> None:
 
 def test_job_without_a_next_try_does_not_wait(stage: Stage) -> None:
     stage.start().trying('A')
-    stage.progress(events.TryEnded('A', DummyJob, 1, 1, False, 'recheck', 0, None))
+    stage.progress(events.TryEnded('A', DummyJob, 1, 1, False, Phase.RECHECK, 0, None))
     stage.trying('B')
     assert stage.terminal.line == '0 of 19 Jobs done; B since 12:00:00'
 
@@ -218,7 +219,7 @@ def test_job_that_ends_without_its_next_try_waits_no_more(stage: Stage) -> None:
     stage.start().trying('A')
     stage.tried('A', None)
     stage.progress(events.JobEnded('A', DummyJob, False, Outcome.FAILED, None, ()))
-    stage.phase('B', 'cleanup')
+    stage.phase('B', Phase.CLEANUP)
     assert stage.terminal.line == '0 of 19 Jobs done, 1 failed; B.cleanup since 12:00:00'
 
 
@@ -246,9 +247,9 @@ def test_short_wait_is_not_worth_a_draw(stage: Stage) -> None:
 
 
 def test_cleanup_is_shown_while_it_is_under_way(stage: Stage) -> None:
-    stage.start(1).phase('A', 'cleanup')
+    stage.start(1).phase('A', Phase.CLEANUP)
     assert stage.terminal.line == '0 of 1 Job done; A.cleanup since 12:00:00'
-    stage.phase_ended('A', 'cleanup')
+    stage.phase_ended('A', Phase.CLEANUP)
     print('swept', file=sys.stderr)
     assert stage.terminal.line == '0 of 1 Job done; as of 12:00:00'
 
@@ -258,7 +259,7 @@ def test_phases_that_are_quick_as_a_rule_are_not_worth_a_draw(stage: Stage) -> N
     before = stage.terminal.getvalue()
     stage.clock.advance(60)
     stage.tried('B')
-    for phase in ('init', 'check', 'recheck'):
+    for phase in (Phase.INIT, Phase.CHECK, Phase.RECHECK):
         stage.phase('A', phase)
         stage.phase_ended('A', phase)
     assert stage.terminal.getvalue() == before
@@ -381,7 +382,7 @@ def test_wait_after_many_quick_jobs_is_shown(stage: Stage) -> None:
 
 def test_cleanup_after_many_quick_jobs_is_shown(stage: Stage) -> None:
     stage.start().passes(*'ABCDEFG')
-    stage.phase('A', 'cleanup')
+    stage.phase('A', Phase.CLEANUP)
     assert stage.terminal.line == '7 of 19 Jobs done; A.cleanup since 12:00:00'
 
 
@@ -599,7 +600,7 @@ def test_stream_is_as_it_was_at_the_end(stage: Stage) -> None:
 
 def test_write_that_was_set_before_is_set_again(stage: Stage) -> None:
     texts: list[str] = []
-    stage.terminal.write = texts.append  # type: ignore[method-assign, assignment]
+    stage.terminal.write = texts.append  # type: ignore[assignment]
     stage.start().trying('A')
     print('text', file=sys.stderr)
     stage.end()
@@ -611,7 +612,7 @@ def test_write_that_a_job_has_set_stays(stage: Stage) -> None:
     stage.start().trying('A')
     below = stage.terminal.write
     theirs = lambda text: below(text.upper())  # noqa: E731
-    stage.terminal.write = theirs  # type: ignore[method-assign]
+    stage.terminal.write = theirs
     stage.end()
     assert vars(stage.terminal)['write'] is theirs
     print('text', file=sys.stderr)
@@ -622,7 +623,7 @@ def test_write_that_was_put_back_by_mistake_is_no_obstacle(stage: Stage) -> None
     stage.start().trying('A')
     ours = stage.terminal.write
     stage.end()
-    stage.terminal.write = ours  # type: ignore[method-assign]
+    stage.terminal.write = ours
     stage.progress = Progress()
     stage.start().trying('B')
     assert stage.terminal.line.startswith('0 of 19 Jobs done; B since ')
@@ -645,8 +646,8 @@ def test_nothing_is_drawn_after_the_end(stage: Stage) -> None:
     stage.start().trying('A')
     stage.end()
     before = stage.terminal.getvalue()
-    stage.phase('A', 'cleanup')
-    stage.phase_ended('A', 'cleanup')
+    stage.phase('A', Phase.CLEANUP)
+    stage.phase_ended('A', Phase.CLEANUP)
     stage.start()
     stage.trying('B')
     stage.end()
@@ -869,8 +870,8 @@ def read(descriptor: int) -> bytes:
         return b''
 
 
-@pytest.mark.parametrize('verbose', [True, False])
-@pytest.mark.parametrize('stdout', [None, subprocess.DEVNULL])
+@pytest.mark.parametrize('verbose', sampled([False, True]))
+@pytest.mark.parametrize('stdout', sampled([None, subprocess.DEVNULL]))
 def test_final_screen_is_as_without_progress(verbose: bool, stdout: int | None) -> None:
     options = {} if stdout is None else {'stdout': stdout}
     plain = on_terminal(command(False, verbose), **options)
@@ -882,7 +883,7 @@ def test_final_screen_is_as_without_progress(verbose: bool, stdout: int | None) 
     assert verbose or '2 of 4 Jobs done, 1 waiting; waits until ' in shown
 
 
-@pytest.mark.parametrize('verbose', [True, False])
+@pytest.mark.parametrize('verbose', sampled([False, True]))
 def test_final_screen_is_as_without_progress_after_ctrl_c(verbose: bool) -> None:
     # The rows of a stack trace are as long as the path of the checkout makes them.
     stop = 'sys.tracebacklimit = 0; signal.raise_signal(signal.SIGINT)'

@@ -747,12 +747,13 @@ def test_printed_summary_has_colours_where_they_are_wanted(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, 'stderr', stream())
+    stderr = stream()
+    monkeypatch.setattr(sys, 'stderr', stderr)
     dojob = FakeClock().drive(DoJobber())
     dojob.configure(DummyJob, summary=True)
     dojob.checknrun()
     ok = '\x1b[32m1 ok\x1b[0m' if expected else '1 ok'
-    assert sys.stderr.getvalue() == f'1 Job: {ok} in 0.0 s, 1 try\n'  # type: ignore[attr-defined]
+    assert stderr.getvalue() == f'1 Job: {ok} in 0.0 s, 1 try\n'
     assert str(dojob.report()) == '1 Job: 1 ok in 0.0 s, 1 try'
 
 

@@ -6,6 +6,7 @@ The first line of a section's docstring is the table's title, its name the key i
 from __future__ import annotations
 
 import gc
+import resource
 import subprocess
 import sys
 import tracemalloc
@@ -96,6 +97,25 @@ def runs(settings: Settings) -> Iterator[Row]:
         }
 
 
+def floors(settings: Settings) -> Iterator[Row]:
+    """Time that checknrun() takes, as a ratio to the floor."""
+    for shape, size, rounds in settings.graphs():
+        if size > 1_000:
+            continue
+        subjects = {case.name: Subject(shape, size, case) for case in CASES}
+        found = {
+            name: Comparison(subject.checknrun, subject.floor, rounds)
+            for name, subject in subjects.items()
+        }
+        yield {
+            'shape': shape,
+            'Jobs': size,
+            **{name: each.ratio for name, each in found.items()},
+            'passing us': found['passing'].ours / size * 1e6,
+            'floor us': found['passing'].reference / size * 1e6,
+        }
+
+
 def listening(settings: Settings) -> Iterator[Row]:
     """Time that a run takes with an empty listener, as a ratio to one that nobody listens to."""
     for shape, size, rounds in settings.graphs():
@@ -122,7 +142,7 @@ def configure(settings: Settings) -> Iterator[Row]:
 
 
 def memory(settings: Settings) -> Iterator[Row]:
-    """Bytes a Job, beyond the classes: once configured, and added by a passing run."""
+    """Bytes a Job, beyond the classes: configured, and added by a passing run and by the floor."""
     for shape, size, _ in settings.graphs():
         subject = Subject(shape, size)
         subject.configured().checknrun()  # whatever is made only once is there now
@@ -131,8 +151,19 @@ def memory(settings: Settings) -> Iterator[Row]:
         configured = bytes_in_use()
         dojob.checknrun()
         added = bytes_in_use() - configured
+        run_floor = subject.floor()
+        before = bytes_in_use()
+        kept = run_floor()
+        floor = bytes_in_use() - before
         tracemalloc.stop()
-        yield {'shape': shape, 'Jobs': size, 'configured': configured / size, 'run': added / size}
+        del kept
+        yield {
+            'shape': shape,
+            'Jobs': size,
+            'configured': configured / size,
+            'run': added / size,
+            'floor': floor / size,
+        }
 
 
 def bytes_in_use() -> int:
@@ -142,26 +173,32 @@ def bytes_in_use() -> int:
 
 
 def imports(settings: Settings) -> Iterator[Row]:
-    """Time that an import takes in a fresh interpreter, as a ratio to that of logging."""
+    """Processor time of a process that imports and ends, as a ratio to one that imports logging."""
     import_seconds('dojobber')  # compiles it
     times = [
-        (import_seconds('logging'), import_seconds('dojobber')) for _ in range(settings.rounds)
+        (import_seconds('logging'), import_seconds('dojobber')) for _ in range(3 * settings.rounds)
     ]
     yield {
         'module': 'dojobber',
         'import': median(ours / logging for logging, ours in times),
-        'dojobber us': median(ours for _, ours in times) * 1e6,
-        'logging us': median(logging for logging, _ in times) * 1e6,
+        'dojobber ms': median(ours for _, ours in times) * 1e3,
+        'logging ms': median(logging for logging, _ in times) * 1e3,
     }
 
 
 def import_seconds(module: str) -> float:
-    """Return how long an import takes, once."""
-    now = 'time.perf_counter()'
-    code = f'import time; began = {now}; import {module}; print({now} - began)'
-    here = Path(__file__).resolve().parents[2]
-    command = [sys.executable, '-c', code]
-    return float(subprocess.run(command, cwd=here, check=True, stdout=subprocess.PIPE).stdout)
+    """Return the processor time of a process that imports a module, without site-packages."""
+    here = str(Path(__file__).resolve().parents[2])
+    code = f'import sys; sys.path.insert(0, {here!r}); import {module}'
+    before = children_seconds()
+    subprocess.run([sys.executable, '-I', '-S', '-c', code], check=True)
+    return children_seconds() - before
+
+
+def children_seconds() -> float:
+    """Return the processor time of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def growth(settings: Settings) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from dojobber import DoJobber, Job
+from tests.benchmarks.floor import Done, Graph, floor
 
 #: For each Job the numbers of those that it depends on. The last one is the root.
 Deps = Sequence[tuple[int, ...]]
@@ -101,7 +102,7 @@ class Counting(Job):
 class Subject:
     """A graph of Jobs with what can be timed of it.
 
-    Each of the last five methods does what must be done before the time is taken, and returns what
+    Each of the last six methods does what must be done before the time is taken, and returns what
     is to be timed.
     """
 
@@ -141,6 +142,24 @@ class Subject:
     def listened_to(self) -> Callable[[], object]:
         """Prepare a run with a listener that does nothing."""
         return self.configured(listeners=[ignore]).checknrun
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What the floor runs."""
+        jobs = {job.__name__: job for job in self.jobs}
+        order = [jobs[name] for name in self.configured().graph.nodes()]
+        positions = {job: position for position, job in enumerate(order)}
+        dependents: list[list[int]] = [[] for _ in order]
+        for position, job in enumerate(order):
+            for each in job.DEPS:
+                dependents[positions[each]].append(position)
+        return Graph(order, [len(job.DEPS) for job in order], dependents, [3] * len(order))
+
+    def floor(self) -> Callable[[], Done]:
+        """Prepare the other reference of `checknrun`."""
+        graph = self.graph
+        self.runs_left[:] = self.runs
+        return partial(floor, graph, ARGS, KWARGS, self.case.no_act)
 
     def bare_loop(self) -> Callable[[], object]:
         """Prepare the reference of `checknrun`."""

@@ -14,15 +14,17 @@ import pytest
 
 from tests.scripts import ENVIRONMENT, EXAMPLES
 
+pytestmark = pytest.mark.slow
+
 CLUSTER = EXAMPLES / 'cluster.py'
 # Without PYTHONPATH, and where no package is needed without those that are installed: the script
 # must find the library by itself.
 BARE = (sys.executable, '-I', '-S')
 WAYS = {
+    'processes --start spawn': (BARE, ''),
     'threads': (BARE, ''),
     'processes': (BARE, ''),
     'processes --start fork': (BARE, ''),
-    'processes --start spawn': (BARE, ''),
     'loky': ((sys.executable, '-I'), 'loky'),
     'dask': ((sys.executable, '-I'), 'distributed'),
 }
@@ -75,7 +77,9 @@ def test_report_tells_of_forty_jobs_in_order(expected: list[str]) -> None:
     assert expected[:2] == ['All: ok', 'Check apple cherry fig lemon: ok']
 
 
-@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize(
+    'way', [pytest.param(next(iter(WAYS)), marks=pytest.mark.sample), *list(WAYS)[1:]]
+)
 def test_report_is_the_same_on_each_executor_and_nothing_is_left(
     way: str, tmp_path: Path, expected: list[str]
 ) -> None:

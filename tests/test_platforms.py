@@ -1,0 +1,107 @@
+"""Systems without fcntl, fchdir, fork and the like: simulated, by taking these from a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: Windows lacks all of these. Its paths, its console and its signals are not simulated.
+PREAMBLE = """
+import os, signal, sys
+for module in ('fcntl', 'termios', 'tty', 'pwd', 'grp', 'resource', '_posixsubprocess'):
+    sys.modules[module] = None  # an import of it raises ImportError
+for name in ('fchdir', 'O_PATH', 'O_DIRECTORY', 'O_CLOEXEC', 'fork', 'register_at_fork',
+             'getuid', 'geteuid', 'sysconf', 'uname'):
+    if hasattr(os, name):
+        delattr(os, name)
+for name in ('SIGHUP', 'SIGQUIT', 'SIGUSR1', 'pthread_sigmask', 'setitimer', 'siginterrupt'):
+    delattr(signal, name)
+"""
+
+MOVIE_NIGHT = """
+import runpy
+sys.argv = ['dojobber_example', '-v', '--summary']
+runpy.run_module('tests.dojobber_example', run_name='__main__')
+"""
+
+#: Calls each hook of a Job; each leaves the directory that it should begin in.
+PHASES = """
+from dojobber import DoJobber, Job
+
+begun_in = []
+
+class Wanders(Job):
+    def Check(self):
+        begun_in.append(os.getcwd())
+        os.chdir('..')
+        if self._check_phase == 'check':
+            raise ValueError
+
+    def Run(self):
+        begun_in.append(os.getcwd())
+        os.chdir('..')
+
+    Cleanup = Run
+
+here = os.getcwd()
+dojob = DoJobber()
+dojob.configure(Wanders)
+dojob.checknrun()
+print([*begun_in, os.getcwd()] == [here] * 5)
+"""
+
+ON_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+
+class Tea(RunonlyJob):
+    def Run(self):
+        return 'tea'
+
+class Party(DummyJob):
+    DEPS = (Tea, Tea.clone('Coffee'))
+
+dojob = DoJobber()
+with ThreadPoolExecutor(2) as executor:
+    dojob.configure(Party, executor=executor)
+    dojob.checknrun()
+print(dojob.success())
+"""
+
+
+def run(place: Path, script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-W', 'error', '-c', PREAMBLE + script],
+        cwd=place,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'COLUMNS': '80'},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_movie_night_is_what_it_is_elsewhere(tmp_path: Path) -> None:
+    done = run(tmp_path, MOVIE_NIGHT)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert done.stderr.count('recheck: fail') == 15
+    assert '20 Jobs: 6 ok, 10 changed, 2 failed, 2 blocked' in done.stderr
+
+
+@pytest.mark.parametrize('script', [PHASES, ON_THREADS], ids=['phases', 'on threads'])
+def test_script_works(script: str, tmp_path: Path) -> None:
+    done = run(tmp_path, script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'True\n', '')
+
+
+def test_what_is_simulated_is_really_missing(tmp_path: Path) -> None:
+    done = run(tmp_path, 'os.fchdir(3)')
+    assert "has no attribute 'fchdir'" in done.stderr
+    done = run(tmp_path, 'import fcntl')
+    assert 'import of fcntl halted' in done.stderr
