@@ -64,7 +64,7 @@ def test_failure_tells_the_line_of_the_hook() -> None:
         raise ValueError
 
     error = caught(hook)
-    assert Failure.of(error) == (error, __file__, line_of(hook))
+    assert Failure.of(error) == (error, *2 * (__file__, line_of(hook)))
 
 
 def test_failure_tells_the_innermost_line_that_is_in_no_library() -> None:
@@ -76,7 +76,7 @@ def test_failure_tells_the_innermost_line_that_is_in_no_library() -> None:
 
     error = caught(hook)
     assert isinstance(error, ValueError)
-    assert Failure.of(error)[1:] == (__file__, line_of(helper))
+    assert Failure.of(error)[1:] == (__file__, line_of(helper), __file__, line_of(hook))
 
 
 def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
@@ -88,12 +88,12 @@ def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
     assert Failure.of(caught(lambda: exec(code))).file == __file__
     error = caught(lambda: exec(inner))
     TRACEBACK.__set__(error, TRACEBACK.__get__(error).tb_next)
-    assert Failure.of(error)[1:] == ('/opt/site-packages/hook.py', 2)
+    assert Failure.of(error)[1:] == 2 * ('/opt/site-packages/hook.py', 2)
 
 
 def test_failure_without_a_traceback_has_no_place() -> None:
     error = ValueError()
-    assert Failure.of(error) == (error, '', 0)
+    assert Failure.of(error) == (error, '', 0, '', 0)
 
 
 class Thing:
@@ -173,7 +173,7 @@ def test_failure_is_made_of_an_exception_that_hides() -> None:
         raise Shy
 
     error = caught(hook)
-    assert Failure.of(error) == (error, __file__, line_of(hook))
+    assert Failure.of(error) == (error, *2 * (__file__, line_of(hook)))
     assert safe_str(error) == '<unprintable Shy object>'
     assert notes(error) == []
     assert 'Shy' in trace(error)

@@ -45,7 +45,7 @@ _IMPORTS = {
         'job outcome'
     ),
     '_executors.worker': '_attempt _executors.pickling _workdir job outcome',
-    '_failures': 'job',
+    '_failures': '_own_code job',
     '_graph': '_attributes _failures errors job',
     '_interrupt': '',
     '_notify': '_attempt _failures _interrupt _results events job outcome',
@@ -61,6 +61,7 @@ _IMPORTS = {
     '_output.summary': '_failures _output.palette _output.text outcome report',
     '_output.svg': '_output.graph_layout _output.palette _output.text outcome',
     '_output.text': '',
+    '_own_code': '',
     '_results': '_attempt _attributes _failures _graph outcome',
     '_run': (
         '_attempt _cleanup _failures _graph _interrupt _notify _options _results _scheduler '

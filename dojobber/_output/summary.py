@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dojobber._failures import PACKAGE, Failure, captured, class_name, notes, safe_str
+from dojobber._failures import Failure, captured, class_name, notes, safe_str
 from dojobber._output.palette import COLOURS, WORDS
 from dojobber._output.text import colorize, display_width, escape, listed, truncate, wrapped
 from dojobber.outcome import Outcome
@@ -165,7 +165,7 @@ def _number(count: int, one: str, many: str) -> str:
 def _place(failure: Failure) -> str:
     """Return the user's own file and line, as seen from the current directory if it is below."""
     file = failure.file
-    if not file or file.startswith(PACKAGE):
+    if not file:
         return ''
     try:
         here = os.path.join(os.getcwd(), '')
@@ -179,7 +179,5 @@ def _said(failure: Failure) -> str:
     text = safe_str(failure.exception).strip()
     if text:
         return f': {text}'
-    if failure.file.startswith(PACKAGE):
-        return ''
     line = linecache.getline(failure.file, failure.line).strip()
     return f' ({line})' if line else ''
