@@ -6,7 +6,6 @@ came through, and how to go on in spite of them. Knows nothing of Jobs.
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Container
 from contextlib import suppress
@@ -22,6 +21,7 @@ _set_traceback: Any = vars(BaseException)['__traceback__'].__set__
 _attributes: Any = vars(BaseException)['__dict__'].__get__
 _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
+_suppresses_context: Any = vars(BaseException)['__suppress_context__'].__get__
 
 # The modules that call hooks and catch what they raise.
 _CATCHERS = 'dojobber._attempt', 'dojobber._interrupt', 'dojobber._cleanup'
@@ -161,21 +161,20 @@ def _clear_callers(frame: FrameType, spared: Container[FrameType]) -> None:
 
 
 def release_frames(error: BaseException) -> None:
-    """Let go of the objects in the frames of an exception, and of those that led to it."""
+    """Let go of the objects in the frames of an exception, its parts, and what led to it."""
     for each in _chain(error):
         _set_traceback(each, None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception and those that led to it."""
+    """Return an exception, its parts, and those that led to it."""
     seen = {id(error)}
     chain = [error]
     for each in chain:
-        for link in (_cause, _context):
-            before = link(each)
-            if before is not None and id(before) not in seen:
-                seen.add(id(before))
-                chain.append(before)
+        for other in (_cause(each), _context(each), *parts(each)):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                chain.append(other)
     return chain
 
 
@@ -226,24 +225,17 @@ def notes(error: BaseException) -> list[str]:
         return []
 
 
-def captured(error: BaseException, most: int) -> list[str]:
-    """Return the last lines of what was captured of a process that failed.
-
-    Args:
-        error: of any class; those of `subprocess` have such output.
-        most: how many lines at most.
-    """
-    subprocess = sys.modules.get('subprocess')
-    if subprocess is None or not issubclass(type(error), subprocess.SubprocessError):
+def parts(error: BaseException) -> list[BaseException]:
+    """Return the exceptions that an exception group holds; none of any other exception."""
+    try:
+        found: Any = error.exceptions  # type: ignore[attr-defined]
+        is_group = isinstance(found, (tuple, list))
+        return [each for each in found if isinstance(each, BaseException)] if is_group else []
+    except (Exception, SystemExit):
         return []
-    for name in 'stderr', 'output':
-        try:
-            output: Any = getattr(error, name, None)
-            if isinstance(output, bytes):
-                output = output.decode(errors='replace')
-            lines = [line for line in str.splitlines(output) if line.strip()]
-        except (Exception, SystemExit):
-            continue
-        if lines:
-            return lines[-most:]
-    return []
+
+
+def cause(error: BaseException) -> BaseException | None:
+    """Return the exception that led to another one, unless that was to be hidden."""
+    found: BaseException | None = _cause(error)
+    return found if found is not None or _suppresses_context(error) else _context(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import subprocess
 import sys
 import weakref
 from dataclasses import dataclass
@@ -16,15 +15,17 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job
 from dojobber._failures import (
     Failure,
-    captured,
+    cause,
     class_name,
     is_failure,
     notes,
+    parts,
     release_frames,
     safe_str,
     trace,
 )
 
+ERROR, INTERRUPT = ValueError('an error'), KeyboardInterrupt()
 #: Past an attribute that hides it.
 TRACEBACK: Any = vars(BaseException)['__traceback__']
 
@@ -239,51 +240,66 @@ def test_notes_are_those_that_were_added() -> None:
     assert notes(error) == ['see there']
 
 
-def failed(output: Any = None, stderr: Any = None) -> subprocess.CalledProcessError:
-    return subprocess.CalledProcessError(3, 'command', output, stderr)
+class Group(Exception):
+    """Stand for an exception group, which Python 3.10 has not."""
+
+    def __init__(self, exceptions: Any) -> None:
+        super().__init__('some')
+        self.exceptions = exceptions
 
 
-class Unreadable(subprocess.SubprocessError):
-    """Refuse to tell."""
-
-    stderr = property(lambda self: 1 / 0)
-    output = property(lambda self: sys.exit())
+class Shut(Exception):
+    exceptions = property(lambda self: sys.exit())
 
 
 @pytest.mark.parametrize(
     ('error', 'expected'),
     [
-        (failed(stderr='1\n2\n3\n4\n'), ['2', '3', '4']),
-        (failed(stderr=b'1\r\n\n  \n2\xff'), ['1', '2\ufffd']),
-        (failed(output='out'), ['out']),
-        (failed(output='out', stderr='err'), ['err']),
-        (failed(output='out', stderr='\n'), ['out']),
-        (failed(output=b'out', stderr=b''), ['out']),
-        (failed(), []),
-        (failed(output=7, stderr=['x']), []),
-        (subprocess.TimeoutExpired('command', 1, stderr=b'slow'), ['slow']),
-        (Unreadable(), []),
-        (ValueError('no process'), []),
+        (Group((ERROR, INTERRUPT)), [ERROR, INTERRUPT]),
+        (Group([ERROR, 'text']), [ERROR]),
+        (Group({ERROR}), []),
+        (Group(None), []),
+        (Shut(), []),
+        (ValueError(), []),
     ],
 )
-def test_captured_is_the_end_of_what_a_process_wrote(
-    error: BaseException, expected: list[str]
+def test_parts_are_the_exceptions_of_a_group(
+    error: BaseException, expected: list[BaseException]
 ) -> None:
-    assert captured(error, 3) == expected
+    assert parts(error) == expected
 
 
-def test_captured_looks_at_no_attribute_of_other_exceptions() -> None:
-    class Other(Exception):
-        stderr = 'not of a process'
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='has no exception groups')
+def test_parts_are_those_of_the_groups_of_python() -> None:
+    group = ExceptionGroup('some', [ERROR])  # type: ignore[name-defined, unused-ignore]  # noqa: F821
+    assert parts(group) == [ERROR]
 
-    assert captured(Other(), 3) == []
+
+def test_release_of_frames_lets_go_of_those_of_the_parts_of_a_group() -> None:
+    part = caught(lambda: None.nothing)  # type: ignore[attr-defined]
+
+    def hook() -> None:
+        raise Group([part])
+
+    release_frames(caught(hook))
+    assert part.__traceback__ is None
 
 
-def test_captured_is_nothing_where_no_process_was_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delitem(sys.modules, 'subprocess')
-    assert captured(failed(stderr='text'), 3) == []
+def test_cause_is_what_led_to_an_exception_unless_it_is_hidden() -> None:
+    def hook(how: str) -> None:
+        try:
+            raise LookupError('below')
+        except LookupError:
+            if how == 'from':
+                raise ValueError from ERROR
+            if how == 'hidden':
+                raise ValueError from None
+            raise ValueError  # noqa: B904
+
+    assert cause(caught(lambda: hook('from'))) is ERROR
+    assert cause(caught(lambda: hook('hidden'))) is None
+    assert repr(cause(caught(lambda: hook('context')))) == "LookupError('below')"
+    assert cause(ValueError()) is None
 
 
 @dataclass(frozen=True)

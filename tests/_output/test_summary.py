@@ -137,8 +137,10 @@ TEXTS = {
   in 1.2 s, 7 tries
 Kettle failed after 2 tries
   run: kitchen.py:13:
-    CalledProcessError: Command
-    ... returned non-zero exit status 3.
+    CalledProcessError: Command 'boil
+    --all --until hot' returned non-zero
+    exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -157,8 +159,9 @@ Passed with a result of False:
     ('Party', False, 80): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command '['boil', '--all', '--until',
-    'hot']' returned non-zero exit status 3.
+  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot'
+    returned non-zero exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -177,7 +180,8 @@ Passed with a result of False: Door
     ('Party', False, 120): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command '['boil', '--all', '--until', 'hot']' returned non-zero exit status 3.
+  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot' returned non-zero exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -190,10 +194,7 @@ Sink failed after 1 try
 Table failed after 1 try
   recheck: kitchen.py:27: AssertionError (assert 1 + 1 == 3)
   blocks 1 Job: Party
-Chair failed after 1 try
-  init: kitchen.py:33: KeyError: 'leg'
-  blocks 1 Job: Party
-Also failed: Oven
+Also failed: Chair, Oven
 Passed with a result of False: Door
 """,  # noqa: E501
     ('Furniture', False, 40): """\
@@ -212,8 +213,9 @@ Oven failed after 1 try
     seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError
-    (raise LookupError)
+  recheck: kitchen.py:39 in Check, via
+    kitchen.py:45: LookupError (raise
+    LookupError)
   blocks 1 Job: Furniture
 Also failed: Sink
 """,
@@ -229,7 +231,8 @@ Oven failed after 1 try
   run: kitchen.py:42: TimeoutExpired: Command 'light' timed out after 5 seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError (raise LookupError)
+  recheck: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise
+    LookupError)
   blocks 1 Job: Furniture
 Sink failed after 1 try
   run: kitchen.py:21: RuntimeError: the tap is shut
@@ -248,7 +251,7 @@ Oven failed after 1 try
   run: kitchen.py:42: TimeoutExpired: Command 'light' timed out after 5 seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError (raise LookupError)
+  recheck: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise LookupError)
   blocks 1 Job: Furniture
 Sink failed after 1 try
   run: kitchen.py:21: RuntimeError: the tap is shut
@@ -291,7 +294,8 @@ Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it
     sticks to everything that it has
     ever touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False:
     Door
 """,
@@ -300,14 +304,16 @@ Passed with a result of False:
 Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever
     touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False: Door
 """,
     ('Bakery', False, 120): """\
 4 Jobs: 2 ok, 2 changed in 0.0 s, 4 tries
 Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False: Door
 """,
     ('Party', True, 40): """\
@@ -328,9 +334,7 @@ Sink would run
   check: RuntimeError: Runonly node
     check intentionally fails first
     time.
-Oven would run
-  check: kitchen.py:45: LookupError
-    (raise LookupError)
+Would run too: Oven
 Might run: Guest0, Guest1 and 118 more
 Passed with a result of False:
     Door
@@ -349,7 +353,8 @@ Kettle would run
 Sink would run
   check: RuntimeError: Runonly node check intentionally fails first time.
 Oven would run
-  check: kitchen.py:45: LookupError (raise LookupError)
+  check: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise
+    LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6 and 113 more
 Passed with a result of False: Door
 """,
@@ -366,7 +371,7 @@ Kettle would run
 Sink would run
   check: RuntimeError: Runonly node check intentionally fails first time.
 Oven would run
-  check: kitchen.py:45: LookupError (raise LookupError)
+  check: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6, Guest7, Guest8, Guest9, Guest10, Guest11 and 108 more
 Passed with a result of False: Door
 """,  # noqa: E501
@@ -403,13 +408,13 @@ def test_summary_fits_on_a_screen(kitchen: dict[str, Any], width: int) -> None:
     assert lines[0].startswith('502 Jobs: 1 ok, 100 failed, 401 blocked')
     assert 'Talks0 failed after 1 try' in lines
     assert any('returned non-zero exit status 1' in line for line in lines)
-    assert sum('note after note' in line for line in lines) == 3
-    assert lines[lines.index('    ...') - 1].startswith('      ')
+    assert any('note after note' in line for line in lines)
+    assert '    ...' in lines
     (also,) = [line for line in lines if line.startswith('Also failed: Talks1')]
     assert also.endswith(' more')
 
 
-def test_job_that_is_told_of_alone_may_take_the_whole_screen() -> None:
+def test_job_that_is_told_of_alone_is_told_whole_as_far_as_the_screen_goes() -> None:
     class Wordy(subprocess.CalledProcessError):
         __notes__ = ['one', 'two', 'three', 'four']
 
@@ -424,17 +429,21 @@ def test_job_that_is_told_of_alone_may_take_the_whole_screen() -> None:
     lines = text(DummyJob.clone('Root', DEPS=(Talks,)), 80).splitlines()
     assert lines[1] == 'Talks failed after 1 try'
     assert lines[-1] == '  blocks 1 Job: Root'
-    assert len(lines) == 23
+    assert len(lines) == 18
+    assert [line for line in lines if '|' in line] == ['    | 1', '    | 2', '    | 3', '    | 1']
 
 
-def test_summary_of_a_success_is_a_line() -> None:
+def test_summary_of_a_success_is_a_line_and_what_changed() -> None:
     class Changes(RunonlyJob):
         def Run(self) -> None:
             pass
 
     assert text(DummyJob, 80) == '1 Job: 1 ok in 0.0 s, 1 try'
     root = DummyJob.clone('Root', DEPS=(DummyJob, Changes))
-    assert text(root, 80) == '3 Jobs: 2 ok, 1 changed in 0.0 s, 3 tries'
+    assert text(root, 80).splitlines() == [
+        '3 Jobs: 2 ok, 1 changed in 0.0 s, 3 tries',
+        'Changed: Changes',
+    ]
 
 
 def test_summary_of_no_jobs_is_a_line() -> None:
@@ -872,7 +881,10 @@ def test_summary_of_a_block_is_printed_at_the_end_of_the_run(
         dojob.configure(Cleans, summary=True)
         dojob.set_args(clock)
         dojob.checknrun()
-        assert capsys.readouterr().err == '1 Job: 1 changed in 0.0 s, 1 try\n'
+        assert capsys.readouterr().err.splitlines() == [
+            '1 Job: 1 changed in 0.0 s, 1 try',
+            'Cleanups still due: Cleans',
+        ]
     assert capsys.readouterr().err == 'cleaned\n'
 
 

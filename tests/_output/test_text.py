@@ -130,12 +130,13 @@ def test_wrapped_text_keeps_its_spaces() -> None:
     assert wrapped('a  b', 9, '', '', 1) == ['a  b']
 
 
-def test_wrapped_word_that_is_too_long_is_shortened() -> None:
-    assert wrapped('a ' + 'b' * 20 + ' c', 10, '', '  ', 5) == ['a', '  bbbbb...', '  c']
-
-
-def test_wrapped_word_that_is_too_long_begins_in_the_first_line() -> None:
-    assert wrapped('b' * 20 + ' c', 10, '- ', '  ', 5) == ['- bbbbb...', '  c']
+def test_wrapped_word_that_is_too_long_for_any_line_is_broken() -> None:
+    assert wrapped('a ' + 'b' * 20 + ' c', 10, '- ', '  ', 5) == [
+        '- a bbbbbb',
+        '  bbbbbbbb',
+        '  bbbbbb c',
+    ]
+    assert wrapped('\u65e5' * 8, 10, '', '  ', 5) == ['\u65e5' * 5, '  ' + '\u65e5' * 3]
 
 
 def test_wrapped_text_that_is_too_long_keeps_its_beginning_and_its_end() -> None:
