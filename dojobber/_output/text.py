@@ -81,12 +81,16 @@ def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[st
 
 def _broken(line: str, width: int, later: str) -> list[str]:
     """Break a line within a word, as often as it is too long."""
-    lines = []
-    while display_width(line) > width:
-        count = _fitting(line, width)
-        lines.append(line[:count])
-        line = later + line[count:]
-    return [*lines, line]
+    if display_width(line) <= width:
+        return [line]
+    parts, start, left = [], 0, width
+    for place, character in enumerate(line):
+        left -= _cells(character)
+        if left < 0:
+            parts.append(line[start:place])
+            start, left = place, width - display_width(later) - _cells(character)
+    parts.append(line[start:])
+    return [parts[0], *(later + each for each in parts[1:])]
 
 
 def _fitting(text: str, width: int) -> int:
