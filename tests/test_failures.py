@@ -15,6 +15,7 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job
 from dojobber._failures import (
     Failure,
+    attach_traceback,
     cause,
     class_name,
     is_failure,
@@ -24,6 +25,7 @@ from dojobber._failures import (
     safe_str,
     trace,
 )
+from dojobber._own_code import PACKAGE
 
 ERROR, INTERRUPT = ValueError('an error'), KeyboardInterrupt()
 #: Past an attribute that hides it.
@@ -95,6 +97,33 @@ def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
 def test_failure_without_a_traceback_has_no_place() -> None:
     error = ValueError()
     assert Failure.of(error) == (error, '', 0, '', 0)
+
+
+def test_failure_from_elsewhere_has_the_place_that_came_with_it() -> None:
+    error = ValueError('far away')
+    attach_traceback(error, 'its trace', 'helper.py', 7, 'hook.py', 3)
+    assert Failure.of(error) == (error, 'helper.py', 7, 'hook.py', 3)
+    assert trace(error) == 'its trace'
+
+
+def test_hook_is_found_below_its_decorators_and_above_its_helpers() -> None:
+    def Check() -> None:  # noqa: N802
+        helper()
+
+    def helper() -> None:
+        raise ValueError
+
+    def decorator() -> None:
+        Check()
+
+    lines = __file__, line_of(helper), __file__, line_of(Check)
+    assert Failure.of(caught(decorator))[1:] == lines
+
+
+def test_code_of_this_library_is_nobodys_place() -> None:
+    names: dict[str, Any] = {}
+    exec(compile('def Check(): raise ValueError', f'{PACKAGE}hook.py', 'exec'), names)
+    assert Failure.of(caught(names['Check']))[1:] == ('', 0, '', 0)
 
 
 class Thing:

@@ -54,7 +54,7 @@ class Pipe:
             self.stream.close()
 
 
-@pytest.fixture(params=[0, 1024, 8192])
+@pytest.fixture(params=[0, 100, 1024, 8192])
 def pipe(request: pytest.FixtureRequest) -> Iterator[Pipe]:
     made = Pipe(request.param)
     yield made

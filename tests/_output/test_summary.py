@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber import DoJobber, DummyJob, GiveUp, Job, RunonlyJob
 from dojobber._failures import PACKAGE
 from dojobber._output.summary import summary
 from dojobber._output.text import display_width, escape
@@ -514,6 +514,46 @@ def test_run_that_decided_is_told_once(kitchen: dict[str, Any]) -> None:
     ]
 
 
+def test_job_that_was_stopped_with_tries_left_has_not_failed() -> None:
+    class Fails(Job):
+        def Check(self) -> None:
+            dojob.stop()
+            raise ValueError('not yet')
+
+    dojob = FakeClock().drive(DoJobber())
+    dojob.configure(DummyJob.clone('Root', DEPS=(Fails,)))
+    dojob.checknrun()
+    report = dojob.report()
+    lines = summary(report.jobs, report.seconds, 200).splitlines()
+    assert lines[0] == '2 Jobs: 1 interrupted, 1 not run in 0.0 s, 1 try'
+    assert lines[1] == 'Fails was interrupted after 1 try, with tries left'
+    assert lines[-1].endswith(': ValueError: not yet')
+
+
+def test_job_that_gave_up_says_so() -> None:
+    class Hopeless(Job):
+        TRIES = 9
+
+        def Check(self) -> None:
+            self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+            if self.global_storage['tries'] < 3:
+                raise ValueError
+            raise GiveUp('no such host')
+
+    lines = text(Hopeless, 200).splitlines()
+    assert lines[1] == 'Hopeless gave up in try 2'
+    assert lines[-1].endswith(': GiveUp: no such host')
+
+
+def test_blocked_jobs_are_put_down_to_failed_ones_alone() -> None:
+    def fail(self: Any) -> None:
+        raise ValueError
+
+    fails = Job.clone('Fails', Check=fail, TRIES=1)
+    above = DummyJob.clone('Above', DEPS=(DummyJob, fails))
+    assert '  blocks 2 Jobs: Above, Top' in text(DummyJob.clone('Top', DEPS=(above,)), 80)
+
+
 def test_interrupted_job_blocks_none(kitchen: dict[str, Any]) -> None:
     both = DummyJob.clone('Both', DEPS=(kitchen['Table'], kitchen['Bell']))
     lines = text(both, 80).splitlines()
@@ -747,9 +787,15 @@ def test_summary_asks_for_what_is_blocked_only_of_the_jobs_that_it_tells_of() ->
     dojob.configure(root)
     dojob.checknrun()
     asked = []
+
+    class Blocking:
+        def blocks(self, node: int) -> tuple[str, ...]:
+            asked.append(node)
+            return ()
+
     report = dojob.report()
     for entry in report:
-        object.__setattr__(entry, '_blocks', lambda entry=entry: asked.append(entry) or ())
+        object.__setattr__(entry, '_blocking', Blocking())
     summary(report.jobs, report.seconds, 80)
     assert len(asked) < 12
 
