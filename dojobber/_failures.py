@@ -6,15 +6,13 @@ came through, and how to go on in spite of them. Knows nothing of Jobs.
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections.abc import Container
 from contextlib import suppress
-from functools import lru_cache
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
+from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
 
 # By their descriptors: a class may be frozen, or have attributes of its own by these names.
@@ -23,13 +21,11 @@ _set_traceback: Any = vars(BaseException)['__traceback__'].__set__
 _attributes: Any = vars(BaseException)['__dict__'].__get__
 _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
+_suppresses_context: Any = vars(BaseException)['__suppress_context__'].__get__
 
 # The modules that call hooks and catch what they raise.
 _CATCHERS = 'dojobber._attempt', 'dojobber._interrupt', 'dojobber._cleanup'
-
-#: Where this library is.
-PACKAGE = os.path.dirname(__file__) + os.sep
-_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_HOOKS = frozenset(['__init__', 'Check', 'Run', 'Cleanup'])
 
 
 def is_failure(error: BaseException) -> bool:
@@ -76,50 +72,68 @@ def _job(hook: TracebackType) -> Job | None:
 
 
 class Failure(NamedTuple):
-    """An exception and the user's own line that it came through."""
+    """An exception and the user's own lines that it came through."""
 
     exception: BaseException
-    #: The file and the line; '' and 0 if no code of Python is to blame.
+    #: The innermost line of the user's own code: its file and number; '' and 0 if unknown.
     file: str
     line: int
+    #: The line of the hook itself, often the same one; '' and 0 if unknown.
+    hook_file: str
+    hook_line: int
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Look where an exception came from."""
         found = _traceback(error)
         if found is None:
-            _, file, line = _carried(error)
-            return cls(error, file, line)
-        if found.tb_next is not None:
-            found = _own_line(found)
-        # As _make() does, which is measurably faster than calling the class.
-        return tuple.__new__(cls, (error, found.tb_frame.f_code.co_filename, found.tb_lineno))
+            return cls(error, *_carried(error)[1:])
+        # Like _make(), which is measurably faster than calling the class.
+        return tuple.__new__(cls, (error, *_place(found)))
 
 
-def attach_traceback(error: BaseException, text: str, file: str, line: int) -> None:
-    """Give an exception the stack trace that it had where it came from, and the user's own line."""
-    _attributes(error)['_dojobber_trace'] = text, file, line
+def attach_traceback(
+    error: BaseException, text: str, file: str, line: int, hook_file: str, hook_line: int
+) -> None:
+    """Give an exception the stack trace and the lines that it had where it came from."""
+    _attributes(error)['_dojobber_trace'] = text, file, line, hook_file, hook_line
 
 
-def _carried(error: BaseException) -> tuple[str, str, int]:
-    found: tuple[str, str, int] = _attributes(error).get('_dojobber_trace', ('', '', 0))
+def _carried(error: BaseException) -> tuple[str, str, int, str, int]:
+    found: tuple[str, str, int, str, int]
+    found = _attributes(error).get('_dojobber_trace', ('', '', 0, '', 0))
     return found
 
 
-def _own_line(found: TracebackType) -> TracebackType:
-    """Return the innermost line that is in no library, or else that of the hook."""
-    own, below = found, found.tb_next
-    while below is not None:
-        if _is_users_own(below.tb_frame.f_code.co_filename):
-            own = below
-        below = below.tb_next
-    return own
+def _place(found: TracebackType) -> tuple[str, int, str, int]:
+    """Return the innermost own line and that of the hook, each as a file and a number."""
+    if found.tb_next is None:
+        own = hook = found
+    else:
+        own, hook = _own_lines(found)
+    file, hook_file = own.tb_frame.f_code.co_filename, hook.tb_frame.f_code.co_filename
+    if file.startswith(PACKAGE):
+        return '', 0, '', 0
+    return file, own.tb_lineno, hook_file, hook.tb_lineno
 
 
-@lru_cache
-def _is_users_own(file: str) -> bool:
-    is_library = file.startswith(('<frozen ', _STANDARD_LIBRARY, PACKAGE))
-    return not is_library and 'site-packages' not in file and 'dist-packages' not in file
+def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
+    """Return the innermost own line and that of the hook.
+
+    The hook is the outermost own function that has the name of one; around it may be decorators.
+    Where no line is the user's own, both are the outermost one that is not of this library.
+    """
+    lines = []
+    each: TracebackType | None = found
+    while each is not None:
+        lines.append(each)
+        each = each.tb_next
+    own = [each for each in lines if is_users_own(each.tb_frame)]
+    if not own:
+        others = [e for e in lines if not e.tb_frame.f_code.co_filename.startswith(PACKAGE)]
+        own = (others or lines)[:1]
+    hooks = (each for each in own if each.tb_frame.f_code.co_name in _HOOKS)
+    return own[-1], next(hooks, own[0])
 
 
 def release_callers(error: BaseException) -> None:
@@ -147,21 +161,20 @@ def _clear_callers(frame: FrameType, spared: Container[FrameType]) -> None:
 
 
 def release_frames(error: BaseException) -> None:
-    """Let go of the objects in the frames of an exception, and of those that led to it."""
+    """Let go of the objects in the frames of an exception, its parts, and what led to it."""
     for each in _chain(error):
         _set_traceback(each, None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception and those that led to it."""
+    """Return an exception, its parts, and those that led to it."""
     seen = {id(error)}
     chain = [error]
     for each in chain:
-        for link in (_cause, _context):
-            before = link(each)
-            if before is not None and id(before) not in seen:
-                seen.add(id(before))
-                chain.append(before)
+        for other in (_cause(each), _context(each), *parts(each)):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                chain.append(other)
     return chain
 
 
@@ -183,7 +196,7 @@ def safe_repr(value: object) -> str:
 
 def trace(error: BaseException) -> str:
     """Return the stack trace of an exception; if there can be none, its class and text."""
-    carried, _, _ = _carried(error)
+    carried = _carried(error)[0]
     if carried:
         return carried
     try:
@@ -212,24 +225,17 @@ def notes(error: BaseException) -> list[str]:
         return []
 
 
-def captured(error: BaseException, most: int) -> list[str]:
-    """Return the last lines of what was captured of a process that failed.
-
-    Args:
-        error: of any class; those of `subprocess` have such output.
-        most: how many lines at most.
-    """
-    subprocess = sys.modules.get('subprocess')
-    if subprocess is None or not issubclass(type(error), subprocess.SubprocessError):
+def parts(error: BaseException) -> list[BaseException]:
+    """Return the exceptions that an exception group holds; none of any other exception."""
+    try:
+        found: Any = error.exceptions  # type: ignore[attr-defined]
+        is_group = isinstance(found, (tuple, list))
+        return [each for each in found if isinstance(each, BaseException)] if is_group else []
+    except (Exception, SystemExit):
         return []
-    for name in 'stderr', 'output':
-        try:
-            output: Any = getattr(error, name, None)
-            if isinstance(output, bytes):
-                output = output.decode(errors='replace')
-            lines = [line for line in str.splitlines(output) if line.strip()]
-        except (Exception, SystemExit):
-            continue
-        if lines:
-            return lines[-most:]
-    return []
+
+
+def cause(error: BaseException) -> BaseException | None:
+    """Return the exception that led to another one, unless that was to be hidden."""
+    found: BaseException | None = _cause(error)
+    return found if found is not None or _suppresses_context(error) else _context(error)

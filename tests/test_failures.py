@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import subprocess
 import sys
 import weakref
 from dataclasses import dataclass
@@ -16,15 +15,19 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job
 from dojobber._failures import (
     Failure,
-    captured,
+    attach_traceback,
+    cause,
     class_name,
     is_failure,
     notes,
+    parts,
     release_frames,
     safe_str,
     trace,
 )
+from dojobber._own_code import PACKAGE
 
+ERROR, INTERRUPT = ValueError('an error'), KeyboardInterrupt()
 #: Past an attribute that hides it.
 TRACEBACK: Any = vars(BaseException)['__traceback__']
 
@@ -64,7 +67,7 @@ def test_failure_tells_the_line_of_the_hook() -> None:
         raise ValueError
 
     error = caught(hook)
-    assert Failure.of(error) == (error, __file__, line_of(hook))
+    assert Failure.of(error) == (error, *2 * (__file__, line_of(hook)))
 
 
 def test_failure_tells_the_innermost_line_that_is_in_no_library() -> None:
@@ -76,7 +79,7 @@ def test_failure_tells_the_innermost_line_that_is_in_no_library() -> None:
 
     error = caught(hook)
     assert isinstance(error, ValueError)
-    assert Failure.of(error)[1:] == (__file__, line_of(helper))
+    assert Failure.of(error)[1:] == (__file__, line_of(helper), __file__, line_of(hook))
 
 
 def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
@@ -88,12 +91,39 @@ def test_failure_in_a_library_alone_tells_its_outermost_line() -> None:
     assert Failure.of(caught(lambda: exec(code))).file == __file__
     error = caught(lambda: exec(inner))
     TRACEBACK.__set__(error, TRACEBACK.__get__(error).tb_next)
-    assert Failure.of(error)[1:] == ('/opt/site-packages/hook.py', 2)
+    assert Failure.of(error)[1:] == 2 * ('/opt/site-packages/hook.py', 2)
 
 
 def test_failure_without_a_traceback_has_no_place() -> None:
     error = ValueError()
-    assert Failure.of(error) == (error, '', 0)
+    assert Failure.of(error) == (error, '', 0, '', 0)
+
+
+def test_failure_from_elsewhere_has_the_place_that_came_with_it() -> None:
+    error = ValueError('far away')
+    attach_traceback(error, 'its trace', 'helper.py', 7, 'hook.py', 3)
+    assert Failure.of(error) == (error, 'helper.py', 7, 'hook.py', 3)
+    assert trace(error) == 'its trace'
+
+
+def test_hook_is_found_below_its_decorators_and_above_its_helpers() -> None:
+    def Check() -> None:  # noqa: N802
+        helper()
+
+    def helper() -> None:
+        raise ValueError
+
+    def decorator() -> None:
+        Check()
+
+    lines = __file__, line_of(helper), __file__, line_of(Check)
+    assert Failure.of(caught(decorator))[1:] == lines
+
+
+def test_code_of_this_library_is_nobodys_place() -> None:
+    names: dict[str, Any] = {}
+    exec(compile('def Check(): raise ValueError', f'{PACKAGE}hook.py', 'exec'), names)
+    assert Failure.of(caught(names['Check']))[1:] == ('', 0, '', 0)
 
 
 class Thing:
@@ -173,7 +203,7 @@ def test_failure_is_made_of_an_exception_that_hides() -> None:
         raise Shy
 
     error = caught(hook)
-    assert Failure.of(error) == (error, __file__, line_of(hook))
+    assert Failure.of(error) == (error, *2 * (__file__, line_of(hook)))
     assert safe_str(error) == '<unprintable Shy object>'
     assert notes(error) == []
     assert 'Shy' in trace(error)
@@ -239,51 +269,66 @@ def test_notes_are_those_that_were_added() -> None:
     assert notes(error) == ['see there']
 
 
-def failed(output: Any = None, stderr: Any = None) -> subprocess.CalledProcessError:
-    return subprocess.CalledProcessError(3, 'command', output, stderr)
+class Group(Exception):
+    """Stand for an exception group, which Python 3.10 has not."""
+
+    def __init__(self, exceptions: Any) -> None:
+        super().__init__('some')
+        self.exceptions = exceptions
 
 
-class Unreadable(subprocess.SubprocessError):
-    """Refuse to tell."""
-
-    stderr = property(lambda self: 1 / 0)
-    output = property(lambda self: sys.exit())
+class Shut(Exception):
+    exceptions = property(lambda self: sys.exit())
 
 
 @pytest.mark.parametrize(
     ('error', 'expected'),
     [
-        (failed(stderr='1\n2\n3\n4\n'), ['2', '3', '4']),
-        (failed(stderr=b'1\r\n\n  \n2\xff'), ['1', '2\ufffd']),
-        (failed(output='out'), ['out']),
-        (failed(output='out', stderr='err'), ['err']),
-        (failed(output='out', stderr='\n'), ['out']),
-        (failed(output=b'out', stderr=b''), ['out']),
-        (failed(), []),
-        (failed(output=7, stderr=['x']), []),
-        (subprocess.TimeoutExpired('command', 1, stderr=b'slow'), ['slow']),
-        (Unreadable(), []),
-        (ValueError('no process'), []),
+        (Group((ERROR, INTERRUPT)), [ERROR, INTERRUPT]),
+        (Group([ERROR, 'text']), [ERROR]),
+        (Group({ERROR}), []),
+        (Group(None), []),
+        (Shut(), []),
+        (ValueError(), []),
     ],
 )
-def test_captured_is_the_end_of_what_a_process_wrote(
-    error: BaseException, expected: list[str]
+def test_parts_are_the_exceptions_of_a_group(
+    error: BaseException, expected: list[BaseException]
 ) -> None:
-    assert captured(error, 3) == expected
+    assert parts(error) == expected
 
 
-def test_captured_looks_at_no_attribute_of_other_exceptions() -> None:
-    class Other(Exception):
-        stderr = 'not of a process'
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='has no exception groups')
+def test_parts_are_those_of_the_groups_of_python() -> None:
+    group = ExceptionGroup('some', [ERROR])  # type: ignore[name-defined, unused-ignore]  # noqa: F821
+    assert parts(group) == [ERROR]
 
-    assert captured(Other(), 3) == []
+
+def test_release_of_frames_lets_go_of_those_of_the_parts_of_a_group() -> None:
+    part = caught(lambda: None.nothing)  # type: ignore[attr-defined]
+
+    def hook() -> None:
+        raise Group([part])
+
+    release_frames(caught(hook))
+    assert part.__traceback__ is None
 
 
-def test_captured_is_nothing_where_no_process_was_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delitem(sys.modules, 'subprocess')
-    assert captured(failed(stderr='text'), 3) == []
+def test_cause_is_what_led_to_an_exception_unless_it_is_hidden() -> None:
+    def hook(how: str) -> None:
+        try:
+            raise LookupError('below')
+        except LookupError:
+            if how == 'from':
+                raise ValueError from ERROR
+            if how == 'hidden':
+                raise ValueError from None
+            raise ValueError  # noqa: B904
+
+    assert cause(caught(lambda: hook('from'))) is ERROR
+    assert cause(caught(lambda: hook('hidden'))) is None
+    assert repr(cause(caught(lambda: hook('context')))) == "LookupError('below')"
+    assert cause(ValueError()) is None
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,10 @@ class PickledValue:
     #: What stands for it: its repr(), or the message of an exception.
     text: str
     #: Of an exception: the name of its class (None: it is none), its stack trace, and where it
-    #: came from.
+    #: came from, as a Failure says it.
     class_name: str | None = None
     trace: str = ''
-    file: str = ''
-    line: int = 0
+    place: tuple[str, int, str, int] = ('', 0, '', 0)
     #: Of an exception: whether it ends the run.
     ends_run: bool = False
 
@@ -153,10 +152,10 @@ def _packed(value: object) -> PickledValue:
         data = try_pickle(value)
         # That it can be made again there is not known yet; its own repr() could take long.
         return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
-    _, file, line = Failure.of(value)
+    place = Failure.of(value)[1:]
     ends_run = not is_failure(value)
     return PickledValue(
-        try_pickle(value), safe_str(value), class_name(value), trace(value), file, line, ends_run
+        try_pickle(value), safe_str(value), class_name(value), trace(value), place, ends_run
     )
 
 
@@ -174,7 +173,7 @@ def _unpacked(parcel: PickledValue) -> Any:
     if not _is_same(value, parcel):
         text = parcel.text
         value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
-    attach_traceback(value, parcel.trace, parcel.file, parcel.line)
+    attach_traceback(value, parcel.trace, *parcel.place)
     return value
 
 

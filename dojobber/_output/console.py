@@ -1,89 +1,95 @@
-"""Writes to stderr: the lines about phases, the summary and the log.
+"""Says on stderr what goes on: the lines about phases, the summary and the log.
 
-All that is written to stderr, but for the progress line. Nothing that goes wrong here costs a Job.
+Owns the words of the lines, and that nothing in them moves the cursor or looks like another line.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import indent
 from typing import Any
 
 from dojobber._failures import safe_str, trace
-from dojobber._output.text import columns, wants_colours
+from dojobber._output.stderr import write
+from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
 from dojobber.report import JobReport
 
 _LOG = logging.getLogger('DoJobber')
+# `logging.config` disables each logger that it finds, unless told otherwise: not this one.
+_LOG.__class__ = type(
+    'Logger', (type(_LOG),), {'disabled': property(lambda log: False, lambda log, value: None)}
+)
 
 
 class Console:
     """Print a line for each phase, as far as the user asked for them: a listener."""
 
-    __slots__ = ('_verbose', '_debug')
+    __slots__ = ('_verbose', '_debug', '_mask')
 
-    def __init__(self, verbose: bool, debug: bool) -> None:
-        """Choose what to print: how each phase ended, and with debug its stack trace too."""
+    def __init__(self, verbose: bool, debug: bool, mask: Callable[[str], str] = str) -> None:
+        """Choose what to print: how each phase ended, and with debug its stack trace too.
+
+        Args:
+            verbose: whether to print how each phase ended.
+            debug: whether to print that, each stack trace, and each Cleanup.
+            mask: takes the secrets out of a text.
+        """
         self._verbose = verbose or debug
         self._debug = debug
+        self._mask = mask
 
     def __call__(self, event: Event) -> None:
         """Print the line of an event, if it has one."""
         if isinstance(event, PhaseEnded):
             self._ended(event)
         elif isinstance(event, PhaseStarted) and event.phase == 'cleanup' and self._debug:
-            write(f'{event.name}.cleanup running\n')
+            write(f'{self._name(event)}.cleanup running\n')
+
+    def _name(self, event: PhaseStarted | PhaseEnded) -> str:
+        return escape(self._mask(event.name))
 
     def _ended(self, event: PhaseEnded) -> None:
         if event.exception is not None:
             self._failed(event, event.exception)
         elif event.phase == 'cleanup':
             if self._debug:
-                write(f'{event.name}.cleanup: pass\n')
+                write(f'{self._name(event)}.cleanup: pass\n')
         elif self._verbose and event.phase != 'init':
-            write(f'{event.name}.{event.phase}: pass\n')
+            write(f'{self._name(event)}.{event.phase}: pass\n')
 
     def _failed(self, event: PhaseEnded, error: BaseException) -> None:
-        name, phase = event.name, event.phase
-        if phase == 'cleanup':
-            line = f'{name}.cleanup: fail "{safe_str(error)}"\n'
-        elif not self._verbose or event.outcome == 'interrupt':
+        phase = event.phase
+        if phase != 'cleanup' and (not self._verbose or event.outcome == 'interrupt'):
             return
-        elif phase == 'recheck':
-            line = f'{name}.recheck: fail "{safe_str(error)}"\n'
-        else:
-            # Upstream: a Job that can't be made is one whose Check failed.
-            line = f'{name}.{"check" if phase == "init" else phase}: fail\n'
+        # Upstream: a Job that can't be made is one whose Check failed.
+        line = f'{self._name(event)}.{"check" if phase == "init" else phase}: fail'
+        if phase in ('recheck', 'cleanup'):
+            line += f' "{escape_message(self._mask(safe_str(error)))}"'
         if self._debug:
-            line += f'  Error was:\n{indent(trace(error), "  ")}'
-        write(line)
+            line += f'\n  Error was:\n{indent(self._trace(error), "  ")}'
+        write(line if line.endswith('\n') else f'{line}\n')
+
+    def _trace(self, error: BaseException) -> str:
+        return escape_message(self._mask(trace(error)))
 
 
-def write(text: str) -> None:
-    """Write to the stderr of this moment, all at once; where that can't be done, don't."""
-    stream = sys.stderr
-    try:
-        try:
-            stream.write(text)
-        except UnicodeError:
-            stream.write(text.encode('ascii', 'backslashreplace').decode())
-    except Exception:
-        pass
-
-
-def print_summary(jobs: Sequence[JobReport], seconds: float | None) -> None:
+def print_summary(
+    jobs: Sequence[JobReport], seconds: float | None, mask: Callable[[str], str] = str
+) -> None:
     """Write the summary of a run.
 
     Args:
         jobs: what became of each Job.
         seconds: how long the run took.
+        mask: takes the secrets out of a text.
     """
     from dojobber._output.summary import summary
 
     stream = sys.stderr
-    write(summary(jobs, seconds, columns(stream), wants_colours(stream)) + '\n')
+    write(summary(jobs, seconds, columns(stream), wants_colours(stream), mask) + '\n')
 
 
 def show_log(level: int | str) -> None:
@@ -115,11 +121,14 @@ class _Handler(logging.Handler):
             text = self.format(record)
         except (Exception, SystemExit):
             text = f'DoJobber {record.levelname}: {record.msg}'
-        write(f'{text}\n')
+        write(f'{escape_message(text)}\n')
 
 
 class _Formatter(logging.Formatter):
-    """Show exceptions as they are shown elsewhere."""
+    """Show messages and exceptions as they are shown elsewhere."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escape(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
         return trace(ei[1]).rstrip('\n')

@@ -6,29 +6,37 @@ nothing.
 
 from __future__ import annotations
 
-import linecache
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dojobber._failures import PACKAGE, Failure, captured, class_name, notes, safe_str
+from dojobber._failures import Failure, is_failure
 from dojobber._output.palette import COLOURS, WORDS
-from dojobber._output.text import colorize, display_width, escape, listed, truncate, wrapped
+from dojobber._output.reasons import reason_lines
+from dojobber._output.text import (
+    colorize,
+    display_width,
+    escape,
+    listed_lines,
+    truncate,
+    wrapped,
+)
 from dojobber.outcome import Outcome
 from dojobber.report import JobReport
 
-# So many lines at most tell why Jobs failed or would run; of the other Jobs there are the names.
+# The lines that tell why Jobs failed or would run; of the other Jobs there are the names.
 # With the counts and the lists of names, that is a screen.
 _ROOM = 17
-# So many lines at most are given to a message, a note or an output.
-_LINES = 3
 # Names are listed below what is said of them if there are fewer columns beside it.
 _LEAST = 20
 _NO_BREAK = '\xa0'
 
 
 def summary(
-    jobs: Sequence[JobReport], seconds: float | None, width: int, colours: bool = False
+    jobs: Sequence[JobReport],
+    seconds: float | None,
+    width: int,
+    colours: bool = False,
+    mask: Callable[[str], str] = str,
 ) -> str:
     """Return the summary of a run, without a line break at its end.
 
@@ -37,32 +45,37 @@ def summary(
         seconds: how long the run took; None if it has not ended.
         width: of a line, in columns.
         colours: whether to mark words with colours.
+        mask: takes the secrets out of a text.
     """
-    return '\n'.join(_Summary(width, colours).lines(jobs, seconds))
+    return '\n'.join(_Summary(width, colours, mask).lines(jobs, seconds))
 
 
 class _Summary:
-    __slots__ = ('_width', '_colours', '_room')
+    __slots__ = ('_width', '_colours', '_mask', '_room')
 
-    def __init__(self, width: int, colours: bool) -> None:
+    def __init__(self, width: int, colours: bool, mask: Callable[[str], str]) -> None:
         self._width = max(width, 20)
         self._colours = colours
+        self._mask = mask
         self._room = _ROOM
 
     def lines(self, jobs: Sequence[JobReport], seconds: float | None) -> Iterator[str]:
         yield from self._counts(jobs, seconds)
         by = {outcome: [each for each in jobs if each.outcome is outcome] for outcome in Outcome}
+        weights = _weights(jobs)
         # Those first that block most; sorted() keeps the order of the others.
-        worst = sorted(by[Outcome.FAILED], key=lambda each: -len(each.blocks))
+        worst = sorted(by[Outcome.FAILED], key=lambda each: -weights[each.name])
         failed = by[Outcome.INTERRUPTED] + worst
         yield from self._told(self._failed, failed, 'Also failed')
         yield from self._told(self._would_run, by[Outcome.WOULD_RUN], 'Would run too')
         yield from self._names('Might run', by[Outcome.MIGHT_RUN])
         unclean = [each for each in jobs if each.cleanup == 'fail']
         yield from self._told(self._unclean, unclean, 'Cleanups that failed too')
-        if unclean:
+        if seconds is not None:
             due = [each for each in jobs if each.cleanup == 'due']
-            yield from self._names('Cleanups held back', due)
+            yield from self._names('Cleanups still due', due)
+        if len(jobs) > 1:
+            yield from self._names('Changed', by[Outcome.CHANGED], max(self._room, 1))
         false = [each for each in jobs if each.result is False]
         yield from self._names('Passed with a result of False', false)
 
@@ -93,16 +106,15 @@ class _Summary:
             yield from lines
 
     def _failed(self, entry: JobReport) -> Iterator[str]:
-        is_failed = entry.outcome is Outcome.FAILED
-        if is_failed:
-            yield from self._head(entry, f'failed after {_number(entry.tries, "try", "tries")}')
-        else:
-            yield from self._head(entry, f'was interrupted in try {entry.tries}')
+        yield from self._head(entry, _fate(entry))
         run, last = entry.run_failure, entry.failure
-        yield from self._reason('run', run)
-        if last is not None and (run is None or run.exception is not last.exception):
-            yield from self._reason(entry.phase or 'try', last)
-        if is_failed:
+        if last is not None and run is not None and run.exception is last.exception:
+            last = None
+        room = _ROOM - 2
+        decided = self._reason(entry.phase or 'try', last, room if run is None else room // 2)
+        yield from self._reason('run', run, room - len(decided))
+        yield from decided
+        if entry.outcome is Outcome.FAILED:
             blocked = entry.blocks
             yield from self._listed(f'  blocks {_number(len(blocked), "Job", "Jobs")}', blocked)
 
@@ -115,42 +127,56 @@ class _Summary:
         yield from self._reason('cleanup', entry.cleanup_failure)
 
     def _head(self, entry: JobReport, what: str) -> Iterator[str]:
-        name, colour = escape(entry.name), COLOURS[entry.outcome]
+        name, colour = escape(self._mask(entry.name)), COLOURS[entry.outcome]
         room = self._width - len(what) - 1
         if room >= min(display_width(name), 8):
             yield f'{colorize(truncate(name, room), colour, self._colours)} {what}'
         else:
             yield colorize(truncate(name, self._width), colour, self._colours)
-            yield from wrapped(what, self._width, '  ', '  ', _LINES)
+            yield from wrapped(what, self._width, '  ', '  ', _ROOM)
 
-    def _reason(self, phase: str, failure: Failure | None) -> Iterator[str]:
-        """Tell where an exception came from, and all that it has to say."""
+    def _reason(self, phase: str, failure: Failure | None, most: int = _ROOM - 1) -> list[str]:
         if failure is None:
-            return
-        error = failure.exception
-        text = f'{phase}: {_place(failure)}{class_name(error)}{_said(failure)}'
-        yield from wrapped(text, self._width, '  ', '    ', _LINES)
-        for line in captured(error, _LINES):
-            yield truncate(f'    | {escape(line)}', self._width)
-        lines = [
-            line
-            for note in notes(error)[: _LINES + 1]
-            for line in wrapped(f'note: {note}', self._width, '    ', '      ', _LINES)
-        ]
-        yield from lines[:_LINES]
-        if len(lines) > _LINES:
-            yield '    ...'
+            return []
+        return reason_lines(phase, failure, self._width, most, self._mask)
 
-    def _names(self, what: str, jobs: Sequence[JobReport]) -> Iterator[str]:
-        return self._listed(what, [each.name for each in jobs])
+    def _names(self, what: str, jobs: Sequence[JobReport], most: int = 1) -> Iterator[str]:
+        return self._listed(what, [each.name for each in jobs], most)
 
-    def _listed(self, what: str, names: Sequence[str]) -> Iterator[str]:
+    def _listed(self, what: str, names: Sequence[str], most: int = 1) -> Iterator[str]:
+        names = [self._mask(each) for each in names]
         head = f'{what}: '
         if names and self._width - len(head) >= _LEAST:
-            yield head + listed(names, self._width - len(head))
+            yield from listed_lines(names, self._width, head, '  ', most)
         elif names:
-            yield from wrapped(f'{what}:', self._width, '', '  ', _LINES)
-            yield '    ' + listed(names, self._width - 4)
+            yield from wrapped(f'{what}:', self._width, '', '  ', _ROOM)
+            yield from listed_lines(names, self._width, '    ', '    ', most)
+
+
+def _weights(jobs: Sequence[JobReport]) -> Counter[str]:
+    """Return, by the name of a failed Job, 1 + the blocked Jobs that are put down to it.
+
+    Each blocked Job is put down to one failed Job alone, which is less work than to find them all:
+    it is sought below that dependency that blocks most Jobs directly.
+    """
+    blocked = [each for each in jobs if each.outcome is Outcome.BLOCKED]
+    above = Counter(name for each in blocked for name in each.deps)
+    roots = {each.name: each.name for each in jobs if each.outcome is Outcome.FAILED}
+    for each in blocked:
+        stuck = [name for name in each.deps if name in roots]
+        if stuck:
+            roots[each.name] = roots[max(stuck, key=above.__getitem__)]
+    return Counter(roots.values())
+
+
+def _fate(entry: JobReport) -> str:
+    """Say how it ended with a Job that did not succeed."""
+    tries = _number(entry.tries, 'try', 'tries')
+    if entry.outcome is Outcome.FAILED:
+        return f'gave up in try {entry.tries}' if entry.gave_up else f'failed after {tries}'
+    if entry.failure is not None and is_failure(entry.failure.exception):
+        return f'was interrupted after {tries}, with tries left'
+    return f'was interrupted in try {entry.tries}'
 
 
 def _unbroken(text: str) -> str:
@@ -160,26 +186,3 @@ def _unbroken(text: str) -> str:
 
 def _number(count: int, one: str, many: str) -> str:
     return f'{count} {one if count == 1 else many}'
-
-
-def _place(failure: Failure) -> str:
-    """Return the user's own file and line, as seen from the current directory if it is below."""
-    file = failure.file
-    if not file or file.startswith(PACKAGE):
-        return ''
-    try:
-        here = os.path.join(os.getcwd(), '')
-    except OSError:
-        here = ''
-    return f'{file[len(here) :] if file.startswith(here) else file}:{failure.line}: '
-
-
-def _said(failure: Failure) -> str:
-    """Return the message of an exception, or else the line that raised it."""
-    text = safe_str(failure.exception).strip()
-    if text:
-        return f': {text}'
-    if failure.file.startswith(PACKAGE):
-        return ''
-    line = linecache.getline(failure.file, failure.line).strip()
-    return f' ({line})' if line else ''

@@ -21,6 +21,11 @@ def escape(text: str) -> str:
     return text if text.isprintable() else ''.join(map(_visible, text))
 
 
+def escape_message(text: str) -> str:
+    """Spell odd characters as escapes, but leave line breaks and tabs as they are."""
+    return '\n'.join('\t'.join(map(escape, line.split('\t'))) for line in text.split('\n'))
+
+
 def _visible(character: str) -> str:
     is_seen = character.isprintable() or unicodedata.category(character) == 'Zs'
     return character if is_seen or character == _JOINER else repr(character)[1:-1]
@@ -42,11 +47,7 @@ def truncate(text: str, width: int) -> str:
     if display_width(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
-    count, left = 0, width - len(dots)
-    while left >= _cells(text[count]):
-        left -= _cells(text[count])
-        count += 1
-    return text[:count] + dots
+    return text[: _fitting(text, width - len(dots))] + dots
 
 
 def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[str]:
@@ -57,23 +58,48 @@ def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[st
         width: of a line, in columns.
         first: begins the first line.
         later: begins the others.
-        most: so many lines at most; what is left out is before the last one.
+        most: the number of lines at most; what is left out is before the last one.
     """
     lines: list[str] = []
     line, begins = first, True
     text = escape(_without_middle(text, 4 * width * most))
     for word in text.split(' '):
         longer = line + word if begins else f'{line} {word}'
-        if begins or display_width(longer) <= width:
-            line, begins = longer, False
-        else:
+        is_too_long = display_width(later + word) > width
+        if not begins and not is_too_long and display_width(longer) > width:
             lines.append(line)
-            line = later + word
+            longer = later + word
+        *full, line = _broken(longer, width, later)
+        lines += full
+        begins = False
     lines.append(line)
     if len(lines) > most:
         end = truncate(text[::-1], width - display_width(later))[::-1]
         lines[most - 1 :] = [later + end]
-    return [truncate(each, width) for each in lines]
+    return lines
+
+
+def _broken(line: str, width: int, later: str) -> list[str]:
+    """Break a line within a word, as often as it is too long."""
+    if display_width(line) <= width:
+        return [line]
+    parts, start, left = [], 0, width
+    for place, character in enumerate(line):
+        left -= _cells(character)
+        if left < 0:
+            parts.append(line[start:place])
+            start, left = place, width - display_width(later) - _cells(character)
+    parts.append(line[start:])
+    return [parts[0], *(later + each for each in parts[1:])]
+
+
+def _fitting(text: str, width: int) -> int:
+    """Return how many characters fit into so many columns, of a text that is wider."""
+    count, left = 0, width
+    while left >= _cells(text[count]):
+        left -= _cells(text[count])
+        count += 1
+    return count
 
 
 def _without_middle(text: str, most: int) -> str:
@@ -98,6 +124,34 @@ def listed(names: Sequence[str], width: int) -> str:
         if display_width(whole) <= width:
             best = whole
     return best
+
+
+def listed_lines(names: Sequence[str], width: int, first: str, later: str, most: int) -> list[str]:
+    """Return lines of the names that fit, and how many more there are.
+
+    Args:
+        names: one at least.
+        width: of a line, in columns.
+        first: begins the first line.
+        later: begins the others.
+        most: the number of lines at most.
+    """
+    lines: list[str] = []
+    begin, start = first, 0
+    while len(lines) < most - 1 and start < len(names):
+        line = begin + truncate(escape(names[start]), width - display_width(begin) - 1)
+        start += 1
+        while start < len(names):
+            longer = f'{line}, {escape(names[start])}'
+            if display_width(longer) >= width:
+                break
+            line = longer
+            start += 1
+        lines.append(line + ',' if start < len(names) else line)
+        begin = later
+    if start < len(names):
+        lines.append(begin + listed(names[start:], width - display_width(begin)))
+    return lines
 
 
 def _more(count: int) -> str:

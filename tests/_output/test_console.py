@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import logging.config
 import sys
 import textwrap
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber._output.console import Console
 
 
 class Fails(Job):
@@ -200,6 +202,88 @@ def test_trace_that_can_not_be_made_costs_no_job(
     assert '  Error was:\n  Hostile: hello\n' in capfd.readouterr().err
 
 
+HOSTILE = '\x1b[2J\r\x07\x9b1A\x7f\u202e\u2028\u200b\ud800'
+SHOWN = r'\x1b[2J\r\x07\x9b1A\x7f\u202e\u2028\u200b\ud800'
+
+
+def test_name_and_message_move_no_cursor_and_forge_no_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Fails(Job):
+        TRIES = 1
+
+        def Check(self) -> None:
+            raise ValueError(f'{HOSTILE} first\n\tsecond')
+
+    hostile = HOSTILE.replace('\ud800', '')
+    run(Fails.clone(f'A\nB.check: pass{hostile}', Run=lambda self: None), verbose=True)
+    name = rf'A\nB.check: pass{SHOWN}'.replace(r'\ud800', '')
+    assert capfd.readouterr().err == (
+        f'{name}.check: fail\n{name}.run: pass\n{name}.recheck: fail "{SHOWN} first\n\tsecond"\n'
+    )
+
+
+def test_trace_moves_no_cursor_and_forges_no_line(capfd: pytest.CaptureFixture[str]) -> None:
+    class Unmade(DummyJob):
+        TRIES = 1
+
+        def __init__(self) -> None:
+            raise ValueError(f'{HOSTILE}\nUnmade.check: pass')
+
+    run(Unmade, debug=True)
+    err = capfd.readouterr().err
+    assert err.endswith(f'  ValueError: {SHOWN}\n  Unmade.check: pass\n')
+    assert all(line.isprintable() for line in err.split('\n'))
+    assert [line for line in err.splitlines() if not line.startswith('  ')] == [
+        'Unmade.check: fail'
+    ]
+
+
+def test_cleanup_lines_move_no_cursor_and_forge_no_line(capfd: pytest.CaptureFixture[str]) -> None:
+    class Sticks(Changes):
+        def Cleanup(self) -> None:
+            raise OSError(HOSTILE)
+
+    with pytest.raises(OSError, match='1A'):
+        run(Sticks.clone('new\nline'))
+    assert capfd.readouterr().err == rf'new\nline.cleanup: fail "{SHOWN}"' + '\n'
+    run(Changes.clone('new\nline'), debug=True)
+    assert capfd.readouterr().err.endswith('new\\nline.cleanup running\nnew\\nline.cleanup: pass\n')
+
+
+def test_log_moves_no_cursor_and_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    class Unmade(DummyJob):
+        TRIES = 1
+
+        def __init__(self) -> None:
+            raise ValueError(HOSTILE)
+
+    dojob = DoJobber(logging.ERROR)
+    dojob.configure(Unmade.clone('new\nline\r'))
+    dojob.checknrun()
+    lines = capsys.readouterr().err.split('\n')
+    assert lines[0] == r'DoJobber ERROR              : new\nline\r can not be made'
+    assert lines[-2] == f'ValueError: {SHOWN}'
+
+
+def test_secrets_are_masked_in_lines_and_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    def mask(text: str) -> str:
+        return text.replace('pa55word', '*****')
+
+    class Opens_pa55word(Job):  # noqa: N801
+        TRIES = 1
+
+        def Check(self) -> None:
+            raise ValueError('not pa55word')
+
+    dojob = DoJobber()
+    dojob.configure(Opens_pa55word, listeners=[Console(True, True, mask)])
+    dojob.checknrun()
+    err = capsys.readouterr().err
+    assert 'pa55word' not in err
+    assert 'Opens_*****.recheck: fail "not *****"\n' in err
+
+
 class Closed(io.StringIO):
     """Break like a pipe."""
 
@@ -331,6 +415,26 @@ def test_log_has_one_handler_however_many_dojobbers_there_are() -> None:
     DoJobber()
     names = [type(each).__module__ for each in logging.getLogger('DoJobber').handlers]
     assert names.count('dojobber._output.console') == 1
+
+
+def test_log_is_not_silenced_by_a_configuration_of_all_logs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = logging.getLogger('DoJobber')
+    dojob = DoJobber(dojobber_loglevel=logging.DEBUG)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, 'handlers', list(root.handlers))
+
+    class Configures(DummyJob):
+        def Check(self) -> None:
+            logging.config.dictConfig({'version': 1, 'root': {'level': 'WARNING'}})
+
+    dojob.configure(Configures)
+    dojob.checknrun()
+    assert 'Configures has succeeded\n' in capsys.readouterr().err
+    DoJobber().configure(DummyJob)
+    assert capsys.readouterr().err == ''
+    assert log is logging.getLogger('DoJobber')
 
 
 def test_log_record_that_can_not_be_formatted_costs_nothing(

@@ -8,14 +8,14 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber import DoJobber, DummyJob, GiveUp, Job, RunonlyJob
 from dojobber._failures import PACKAGE
 from dojobber._output.summary import summary
 from dojobber._output.text import display_width, escape
@@ -137,8 +137,10 @@ TEXTS = {
   in 1.2 s, 7 tries
 Kettle failed after 2 tries
   run: kitchen.py:13:
-    CalledProcessError: Command
-    ... returned non-zero exit status 3.
+    CalledProcessError: Command 'boil
+    --all --until hot' returned non-zero
+    exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -157,8 +159,9 @@ Passed with a result of False:
     ('Party', False, 80): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command '['boil', '--all', '--until',
-    'hot']' returned non-zero exit status 3.
+  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot'
+    returned non-zero exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -177,7 +180,8 @@ Passed with a result of False: Door
     ('Party', False, 120): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command '['boil', '--all', '--until', 'hot']' returned non-zero exit status 3.
+  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot' returned non-zero exit status 3.
+    | try 1
     | try 2
     | try 3
     | no gas
@@ -190,10 +194,7 @@ Sink failed after 1 try
 Table failed after 1 try
   recheck: kitchen.py:27: AssertionError (assert 1 + 1 == 3)
   blocks 1 Job: Party
-Chair failed after 1 try
-  init: kitchen.py:33: KeyError: 'leg'
-  blocks 1 Job: Party
-Also failed: Oven
+Also failed: Chair, Oven
 Passed with a result of False: Door
 """,  # noqa: E501
     ('Furniture', False, 40): """\
@@ -212,8 +213,9 @@ Oven failed after 1 try
     seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError
-    (raise LookupError)
+  recheck: kitchen.py:39 in Check, via
+    kitchen.py:45: LookupError (raise
+    LookupError)
   blocks 1 Job: Furniture
 Also failed: Sink
 """,
@@ -229,7 +231,8 @@ Oven failed after 1 try
   run: kitchen.py:42: TimeoutExpired: Command 'light' timed out after 5 seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError (raise LookupError)
+  recheck: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise
+    LookupError)
   blocks 1 Job: Furniture
 Sink failed after 1 try
   run: kitchen.py:21: RuntimeError: the tap is shut
@@ -248,7 +251,7 @@ Oven failed after 1 try
   run: kitchen.py:42: TimeoutExpired: Command 'light' timed out after 5 seconds
     | a
     | b
-  recheck: kitchen.py:45: LookupError (raise LookupError)
+  recheck: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise LookupError)
   blocks 1 Job: Furniture
 Sink failed after 1 try
   run: kitchen.py:21: RuntimeError: the tap is shut
@@ -291,7 +294,8 @@ Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it
     sticks to everything that it has
     ever touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False:
     Door
 """,
@@ -300,14 +304,16 @@ Passed with a result of False:
 Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever
     touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False: Door
 """,
     ('Bakery', False, 120): """\
 4 Jobs: 2 ok, 2 changed in 0.0 s, 4 tries
 Dough could not be cleaned up
   cleanup: kitchen.py:66: OSError: it sticks to everything that it has ever touched
-Cleanups held back: Bowl
+Cleanups still due: Bowl
+Changed: Bowl, Dough
 Passed with a result of False: Door
 """,
     ('Party', True, 40): """\
@@ -328,9 +334,7 @@ Sink would run
   check: RuntimeError: Runonly node
     check intentionally fails first
     time.
-Oven would run
-  check: kitchen.py:45: LookupError
-    (raise LookupError)
+Would run too: Oven
 Might run: Guest0, Guest1 and 118 more
 Passed with a result of False:
     Door
@@ -349,7 +353,8 @@ Kettle would run
 Sink would run
   check: RuntimeError: Runonly node check intentionally fails first time.
 Oven would run
-  check: kitchen.py:45: LookupError (raise LookupError)
+  check: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise
+    LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6 and 113 more
 Passed with a result of False: Door
 """,
@@ -366,7 +371,7 @@ Kettle would run
 Sink would run
   check: RuntimeError: Runonly node check intentionally fails first time.
 Oven would run
-  check: kitchen.py:45: LookupError (raise LookupError)
+  check: kitchen.py:39 in Check, via kitchen.py:45: LookupError (raise LookupError)
 Might run: Guest0, Guest1, Guest2, Guest3, Guest4, Guest5, Guest6, Guest7, Guest8, Guest9, Guest10, Guest11 and 108 more
 Passed with a result of False: Door
 """,  # noqa: E501
@@ -402,14 +407,14 @@ def test_summary_fits_on_a_screen(kitchen: dict[str, Any], width: int) -> None:
     assert len(lines) <= 23
     assert lines[0].startswith('502 Jobs: 1 ok, 100 failed, 401 blocked')
     assert 'Talks0 failed after 1 try' in lines
-    assert any('returned non-zero exit status 1' in line for line in lines)
-    assert sum('note after note' in line for line in lines) == 3
-    assert lines[lines.index('    ...') - 1].startswith('      ')
+    assert 'returned non-zero exit status 1' in ' '.join(' '.join(lines).split())
+    assert any('note after note' in line for line in lines)
+    assert '    ...' in lines
     (also,) = [line for line in lines if line.startswith('Also failed: Talks1')]
     assert also.endswith(' more')
 
 
-def test_job_that_is_told_of_alone_may_take_the_whole_screen() -> None:
+def test_job_that_is_told_of_alone_is_told_whole_as_far_as_the_screen_goes() -> None:
     class Wordy(subprocess.CalledProcessError):
         __notes__ = ['one', 'two', 'three', 'four']
 
@@ -424,17 +429,63 @@ def test_job_that_is_told_of_alone_may_take_the_whole_screen() -> None:
     lines = text(DummyJob.clone('Root', DEPS=(Talks,)), 80).splitlines()
     assert lines[1] == 'Talks failed after 1 try'
     assert lines[-1] == '  blocks 1 Job: Root'
-    assert len(lines) == 23
+    assert len(lines) == 18
+    assert [line for line in lines if '|' in line][:3] == ['    | 1', '    | 2', '    | 1']
+    assert lines.count('    ...') == 2
 
 
-def test_summary_of_a_success_is_a_line() -> None:
+def test_summary_of_a_success_is_a_line_and_what_changed() -> None:
     class Changes(RunonlyJob):
         def Run(self) -> None:
             pass
 
     assert text(DummyJob, 80) == '1 Job: 1 ok in 0.0 s, 1 try'
     root = DummyJob.clone('Root', DEPS=(DummyJob, Changes))
-    assert text(root, 80) == '3 Jobs: 2 ok, 1 changed in 0.0 s, 3 tries'
+    assert text(root, 80).splitlines() == [
+        '3 Jobs: 2 ok, 1 changed in 0.0 s, 3 tries',
+        'Changed: Changes',
+    ]
+
+
+@pytest.mark.parametrize('width', [20, 40, 80])
+def test_all_that_changed_is_named_as_far_as_there_is_room(width: int) -> None:
+    class Changes(RunonlyJob):
+        def Run(self) -> None:
+            pass
+
+    few = [Changes.clone(f'Host{number}') for number in range(12)]
+    named = ' '.join(text(DummyJob.clone('Root', DEPS=few), width).split())
+    assert named.endswith(f'Changed: {", ".join(each.__name__ for each in few)}')
+    many = [Changes.clone(f'Host{number}') for number in range(1000)]
+    lines = text(DummyJob.clone('Root', DEPS=many), width).splitlines()
+    assert lines[-1].endswith(' more')
+    assert 17 < len(lines) < 23
+    assert max(map(len, lines)) <= width
+
+
+def test_cleanups_that_stay_due_are_named_once_the_run_is_over() -> None:
+    seen = []
+
+    class Cleans(RunonlyJob):
+        def Run(self) -> None:
+            pass
+
+        def Cleanup(self) -> None:
+            pass
+
+    class Looks(DummyJob):
+        DEPS = (Cleans,)
+
+        def Check(self) -> None:
+            seen.append(str(dojob.report()))
+
+    dojob = DoJobber()
+    dojob.configure(Looks, cleanup=False)
+    dojob.checknrun()
+    assert 'Cleanups still due: Cleans' in str(dojob.report()).splitlines()
+    assert 'due' not in seen[0]
+    dojob.cleanup()
+    assert 'due' not in str(dojob.report())
 
 
 def test_summary_of_no_jobs_is_a_line() -> None:
@@ -461,6 +512,46 @@ def test_run_that_decided_is_told_once(kitchen: dict[str, Any]) -> None:
         '  run: kitchen.py:21: RuntimeError: the tap is shut',
         '    note: ask the neighbour',
     ]
+
+
+def test_job_that_was_stopped_with_tries_left_has_not_failed() -> None:
+    class Fails(Job):
+        def Check(self) -> None:
+            dojob.stop()
+            raise ValueError('not yet')
+
+    dojob = FakeClock().drive(DoJobber())
+    dojob.configure(DummyJob.clone('Root', DEPS=(Fails,)))
+    dojob.checknrun()
+    report = dojob.report()
+    lines = summary(report.jobs, report.seconds, 200).splitlines()
+    assert lines[0] == '2 Jobs: 1 interrupted, 1 not run in 0.0 s, 1 try'
+    assert lines[1] == 'Fails was interrupted after 1 try, with tries left'
+    assert lines[-1].endswith(': ValueError: not yet')
+
+
+def test_job_that_gave_up_says_so() -> None:
+    class Hopeless(Job):
+        TRIES = 9
+
+        def Check(self) -> None:
+            self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+            if self.global_storage['tries'] < 3:
+                raise ValueError
+            raise GiveUp('no such host')
+
+    lines = text(Hopeless, 200).splitlines()
+    assert lines[1] == 'Hopeless gave up in try 2'
+    assert lines[-1].endswith(': GiveUp: no such host')
+
+
+def test_blocked_jobs_are_put_down_to_failed_ones_alone() -> None:
+    def fail(self: Any) -> None:
+        raise ValueError
+
+    fails = Job.clone('Fails', Check=fail, TRIES=1)
+    above = DummyJob.clone('Above', DEPS=(DummyJob, fails))
+    assert '  blocks 2 Jobs: Above, Top' in text(DummyJob.clone('Top', DEPS=(above,)), 80)
 
 
 def test_interrupted_job_blocks_none(kitchen: dict[str, Any]) -> None:
@@ -552,24 +643,30 @@ def hostile_jobs() -> Iterator[type[Job]]:
         yield DummyJob.clone(f'P{name}', Check=lambda self: False)
 
 
-@pytest.mark.parametrize('no_act', [False, True])
-@pytest.mark.parametrize('one', [False, True])
-def test_no_line_is_wider_than_it_may_be_whatever_is_in_it(
-    monkeypatch: pytest.MonkeyPatch, no_act: bool, one: bool
-) -> None:
-    monkeypatch.setattr(sys, 'stderr', io.StringIO())
+def assert_fits(roots: Sequence[type[Job]], no_act: bool, widths: Sequence[int]) -> None:
     dojob = DoJobber()
-    jobs = list(hostile_jobs())
-    for root in jobs if one else [DummyJob.clone('Root', DEPS=tuple(jobs))]:
+    for root in roots:
         dojob.configure(root, no_act=no_act)
-        with contextlib.suppress(Hostile):
+        with contextlib.suppress(Hostile), contextlib.redirect_stderr(io.StringIO()):
             dojob.checknrun()
         report = dojob.report()
-        for width in (20, 21, 23, 27, 33, 41, 57, 80, 133):
-            plain = summary(report.jobs, report.seconds, width)
-            for line in plain.split('\n'):
+        for width in widths:
+            for line in summary(report.jobs, report.seconds, width).split('\n'):
                 assert display_width(line) <= width, (width, line)
                 assert line == escape(line)
+
+
+@pytest.mark.parametrize('no_act', [False, True])
+def test_no_line_is_wider_than_it_may_be_whatever_is_in_it(no_act: bool) -> None:
+    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20, 41])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('no_act', [False, True])
+@pytest.mark.parametrize('width', [20, 21, 23, 27, 33, 41, 57, 80, 133])
+def test_no_line_is_wider_than_any_width_whatever_is_in_it(no_act: bool, width: int) -> None:
+    assert_fits(list(hostile_jobs()), no_act, [width])
+    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [width])
 
 
 def test_width_below_twenty_is_as_twenty(kitchen: dict[str, Any]) -> None:
@@ -690,9 +787,15 @@ def test_summary_asks_for_what_is_blocked_only_of_the_jobs_that_it_tells_of() ->
     dojob.configure(root)
     dojob.checknrun()
     asked = []
+
+    class Blocking:
+        def blocks(self, node: int) -> tuple[str, ...]:
+            asked.append(node)
+            return ()
+
     report = dojob.report()
     for entry in report:
-        object.__setattr__(entry, '_blocks', lambda entry=entry: asked.append(entry) or ())
+        object.__setattr__(entry, '_blocking', Blocking())
     summary(report.jobs, report.seconds, 80)
     assert len(asked) < 12
 
@@ -873,7 +976,10 @@ def test_summary_of_a_block_is_printed_at_the_end_of_the_run(
         dojob.configure(Cleans, summary=True)
         dojob.set_args(clock)
         dojob.checknrun()
-        assert capsys.readouterr().err == '1 Job: 1 changed in 0.0 s, 1 try\n'
+        assert capsys.readouterr().err.splitlines() == [
+            '1 Job: 1 changed in 0.0 s, 1 try',
+            'Cleanups still due: Cleans',
+        ]
     assert capsys.readouterr().err == 'cleaned\n'
 
 

@@ -17,7 +17,9 @@ from dojobber._output.text import (
     columns,
     display_width,
     escape,
+    escape_message,
     listed,
+    listed_lines,
     truncate,
     wants_colours,
     wrapped,
@@ -45,13 +47,19 @@ FAMILY = '\U0001f468\u200d\U0001f469'  # two emoji with a joiner between them
         ('\U000e0001', r'\U000e0001'),
     ],
 )
-def test_visible_spells_what_would_not_be_seen_or_would_move_the_cursor(
+def test_escape_spells_what_would_not_be_seen_or_would_move_the_cursor(
     text: str, expected: str
 ) -> None:
     assert escape(text) == expected
 
 
-def test_visible_leaves_no_control_character_and_nothing_that_changes_direction() -> None:
+def test_message_keeps_its_line_breaks_and_tabs_alone() -> None:
+    assert escape_message('one\n\ttwo\r\n\x1b[2J\x85') == '\n'.join(
+        ['one', '\ttwo\\r', '\\x1b[2J\\x85']
+    )
+
+
+def test_escape_leaves_no_control_character_and_nothing_that_changes_direction() -> None:
     every = ''.join(map(chr, range(0x11000))) + '\U000e0020'
     text = escape(every)
     hidden = {each for each in text if not each.isprintable() and each != '\u200d'}
@@ -59,12 +67,12 @@ def test_visible_leaves_no_control_character_and_nothing_that_changes_direction(
     assert len(text.splitlines()) == 1
 
 
-def test_shown_is_the_repr_of_a_value() -> None:
+def test_safe_repr_is_the_repr_of_a_value() -> None:
     assert safe_repr({'a': [1]}) == "{'a': [1]}"
 
 
 @pytest.mark.parametrize('error', [ValueError, SystemExit, RecursionError])
-def test_shown_of_a_value_whose_repr_raises_is_its_class_and_address(
+def test_safe_repr_of_a_value_whose_repr_raises_is_its_class_and_address(
     error: type[BaseException],
 ) -> None:
     class Shy:
@@ -87,7 +95,7 @@ def test_shown_of_a_value_whose_repr_raises_is_its_class_and_address(
     ]
     + [('\U0001f600', 2), (FAMILY, 4), ('a\u20dd', 1)],
 )
-def test_cells_counts_columns_of_a_terminal(text: str, expected: int) -> None:
+def test_display_width_counts_columns_of_a_terminal(text: str, expected: int) -> None:
     assert display_width(text) == expected
 
 
@@ -107,7 +115,7 @@ def test_cells_counts_columns_of_a_terminal(text: str, expected: int) -> None:
         ('e\u0301' * 5, 4, 'e\u0301...'),
     ],
 )
-def test_shortened_text_ends_with_dots_where_some_is_left_out(
+def test_truncated_text_ends_with_dots_where_some_is_left_out(
     text: str, width: int, expected: str
 ) -> None:
     assert truncate(text, width) == expected
@@ -130,12 +138,13 @@ def test_wrapped_text_keeps_its_spaces() -> None:
     assert wrapped('a  b', 9, '', '', 1) == ['a  b']
 
 
-def test_wrapped_word_that_is_too_long_is_shortened() -> None:
-    assert wrapped('a ' + 'b' * 20 + ' c', 10, '', '  ', 5) == ['a', '  bbbbb...', '  c']
-
-
-def test_wrapped_word_that_is_too_long_begins_in_the_first_line() -> None:
-    assert wrapped('b' * 20 + ' c', 10, '- ', '  ', 5) == ['- bbbbb...', '  c']
+def test_wrapped_word_that_is_too_long_for_any_line_is_broken() -> None:
+    assert wrapped('a ' + 'b' * 20 + ' c', 10, '- ', '  ', 5) == [
+        '- a bbbbbb',
+        '  bbbbbbbb',
+        '  bbbbbb c',
+    ]
+    assert wrapped('\u65e5' * 8, 10, '', '  ', 5) == ['\u65e5' * 5, '  ' + '\u65e5' * 3]
 
 
 def test_wrapped_text_that_is_too_long_keeps_its_beginning_and_its_end() -> None:
@@ -178,6 +187,25 @@ def test_listed_names_are_those_that_fit(names: list[str], width: int, expected:
     assert listed(names, width) == expected
 
 
+@pytest.mark.parametrize(
+    ('names', 'width', 'most', 'expected'),
+    [
+        (['a', 'b', 'c'], 20, 1, ['- a, b, c']),
+        (['a', 'b', 'c'], 20, 9, ['- a, b, c']),
+        (['first', 'second', 'third'], 16, 9, ['- first, second,', '  third']),
+        (['first', 'second', 'three'], 15, 9, ['- first,', '  second,', '  three']),
+        (['first', 'second', 'third', 'fourth'], 18, 2, ['- first, second,', '  third, fourth']),
+        (['one', 'two', 'three', 'four', 'five'], 18, 2, ['- one, two, three,', '  four, five']),
+        (['first'] * 20, 20, 2, ['- first, first,', '  first and 17 more']),
+        (['much too long', 'b', '\x1b'], 10, 9, ['- much...,', r'  b, \x1b']),
+    ],
+)
+def test_listed_lines_are_filled_with_names(
+    names: list[str], width: int, most: int, expected: list[str]
+) -> None:
+    assert listed_lines(names, width, '- ', '  ', most) == expected
+
+
 def test_listed_looks_only_at_names_that_it_shows() -> None:
     class Names(list[str]):
         looked_at: set[int] = set()
@@ -207,7 +235,7 @@ def test_no_text_is_wider_than_it_may_be() -> None:
         assert all(line == escape(line) for line in lines)
 
 
-def test_painted_text_is_the_text_between_escapes_if_there_are_colours() -> None:
+def test_colorized_text_is_the_text_between_escapes_if_there_are_colours() -> None:
     assert colorize('text', 'red', True) == '\x1b[31mtext\x1b[0m'
     assert colorize('text', 'red', False) == 'text'
 
