@@ -7,12 +7,11 @@ nothing of other tries or Jobs, nor of who listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
 from dojobber._failures import Failure, is_failure, strip_own_frames
-from dojobber._interrupt import call_hook, deliver
+from dojobber._interrupt import call_hook, deliver, noted
 from dojobber._workdir import Directory
 from dojobber.errors import GiveUp
 from dojobber.job import Job
@@ -28,6 +27,10 @@ PROGRESS = (
     '_recheck_results',
     '_recheck_exception',
 )
+# Made so, a tuple takes a third of the time of its class; looking up a member of an enumeration
+# takes as long as a call.
+_new_tuple: Any = tuple.__new__
+_INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
 #: The types of results of which nothing was executed, and their names.
 UNEXECUTED: dict[type, str] = {
     CoroutineType: 'a coroutine',
@@ -94,6 +97,10 @@ class TryRecord(NamedTuple):
     gave_up: bool = False
 
 
+#: The rest of the record of a try that passed at once.
+_PASSED = (None, None, False, None, False, False)
+
+
 def attempt(
     token: Any,
     job_class: type[Job],
@@ -110,44 +117,48 @@ def attempt(
         context: of the run.
         changed: the Jobs in its WATCH that changed; None if it has no WATCH.
     """
-    on_phase, clock = context.on_phase, context.clock
-    phase, began = Phase.INIT, started
+    on_phase = context.on_phase
     if on_phase is not None:
-        on_phase(token, phase, None)
+        on_phase(token, _INIT, None)
     try:
         if job_class in context.special:
             job = _make_special(job_class, context)
-            began = clock()
         else:
             job = job_class()
             job.storage = {}
             job.global_storage = context.global_storage
-        if on_phase is not None:
-            began = clock()
-            on_phase(token, phase, PhaseResult(None, None, began - started))
-        phase = Phase.CHECK
-        if on_phase is not None:
-            on_phase(token, phase, None)
-        if changed:
-            raise _has_changed(changed)
-        result, error = _check(job, context, changed is not None), None
     except BaseException as caught:
-        result, error = None, strip_own_frames(caught)
-    ended = clock()
+        return _not_made(token, started, strip_own_frames(caught), context)
+    began = started
+    if on_phase is not None or job_class in context.special:
+        began = context.clock()
     if on_phase is not None:
-        on_phase(token, phase, PhaseResult(result, error, ended - began))
+        on_phase(token, _INIT, PhaseResult(None, None, began - started))
+    result, error, seconds = _call(token, _CHECK, began, job, context, changed)
     if error is None:
-        return TryRecord(started, (began - started, ended - began), phase, result)
+        timed = began - started, seconds
+        record: TryRecord = _new_tuple(TryRecord, (started, timed, _CHECK, result, *_PASSED))
+        return record
     try:
-        if phase is Phase.INIT:
-            gave_up = _gives_up(error)
-            return TryRecord(started, (ended - started,), phase, None, error, gave_up=gave_up)
-        seconds = began - started, ended - began
         if context.no_act or _gives_up(error) or not is_failure(error):
-            return _without_run(job, started, seconds, error, context.no_act)
-        return _run_and_recheck(token, job, started, seconds, error, context, changed)
+            return _without_run(job, started, (began - started, seconds), error, context.no_act)
+        return _run_and_recheck(
+            token, job, started, (began - started, seconds), error, context, changed
+        )
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
+
+
+def _not_made(token: Any, started: float, error: BaseException, context: TryContext) -> TryRecord:
+    """Return the record of a try of which there is no object."""
+    try:
+        seconds = context.clock() - started
+        if context.on_phase is not None:
+            context.on_phase(token, _INIT, PhaseResult(None, error, seconds))
+        gave_up = _gives_up(error)
+        return TryRecord(started, (seconds,), _INIT, None, error, gave_up=gave_up)
+    finally:
+        del error  # as above
 
 
 def _make_special(job_class: type[Job], context: TryContext) -> Job:
@@ -165,20 +176,69 @@ def _make_special(job_class: type[Job], context: TryContext) -> Job:
     return job
 
 
-def _has_changed(changed: tuple[str, ...]) -> RuntimeError:
-    verb = 'has' if len(changed) == 1 else 'have'
-    return RuntimeError(f'{", ".join(changed)} {verb} changed')
+def _call(
+    token: Any,
+    phase: Phase,
+    began: float,
+    job: Any,
+    context: TryContext,
+    changed: tuple[str, ...] | None,
+    registered: list[bool] | None = None,
+) -> PhaseResult:
+    """Go through one phase: call its hook in the directory of the run, and tell who listens.
+
+    Args:
+        token: of the try.
+        phase: which one.
+        began: the instant at which it begins.
+        job: the object of the try.
+        context: of the run.
+        changed: as in `attempt`.
+        registered: in the phase of Run, gets whether there is a Cleanup, just before the call.
+    """
+    on_phase = context.on_phase
+    try:
+        if on_phase is not None:
+            on_phase(token, phase, None)
+        if changed is not None and phase is not _RUN:
+            result = _check_for_change(job, phase, context, changed)
+        else:
+            context.workdir.go()
+            hook = job.Check if registered is None else _run_of(token, job, context, registered)
+            result = call_hook(hook, context.args, context.kwargs)
+        if result is not None and type(result) in UNEXECUTED:
+            raise never_executed(result, job, 'Run' if phase is _RUN else 'Check')
+        error = None
+    except BaseException as caught:
+        result, error = None, strip_own_frames(caught)
+    ended: PhaseResult = _new_tuple(PhaseResult, (result, error, context.clock() - began))
+    try:
+        if on_phase is not None:
+            on_phase(token, phase, ended)
+        return ended
+    finally:
+        del error, ended  # as above
 
 
-def _check(job: Any, context: TryContext, may_be_missing: bool) -> Any:
-    """Call Check in the directory of the run; a Job with WATCH needs none, and then passes."""
-    if may_be_missing and not has_hook(job, 'Check'):
+def _check_for_change(job: Any, phase: Phase, context: TryContext, changed: tuple[str, ...]) -> Any:
+    """Check a Job with WATCH: at first it fails for a change, and it may have no Check at all."""
+    if changed and phase is _CHECK:
+        verb = 'has' if len(changed) == 1 else 'have'
+        raise RuntimeError(f'{", ".join(changed)} {verb} changed')
+    if not has_hook(job, 'Check'):
         return None
     context.workdir.go()
-    result = call_hook(job.Check, context.args, context.kwargs)
-    if type(result) in UNEXECUTED:
-        raise never_executed(result, job, 'Check')
-    return result
+    return call_hook(job.Check, context.args, context.kwargs)
+
+
+def _run_of(token: Any, job: Any, context: TryContext, registered: list[bool]) -> Any:
+    """Return the Run of a Job, once its Cleanup is registered."""
+    if noted:
+        deliver()  # so that no Cleanup is registered for a Run that doesn't begin
+    hook = job.Run
+    if hook is not None:
+        registered.append(_register_cleanup(token, job, context))
+    return hook
 
 
 def _without_run(
@@ -189,7 +249,7 @@ def _without_run(
     return TryRecord(
         started=started,
         seconds=seconds,
-        phase=Phase.CHECK,
+        phase=_CHECK,
         exception=error,
         check=Failure.of(error),
         would_run=no_act and not gave_up and has_hook(job, 'Run'),
@@ -212,77 +272,33 @@ def _run_and_recheck(
     own = getattr(job, '__dict__', {})
     own['_check_exception'] = check_error
     registered: list[bool] = []
-    run = partial(_run, token, job, context, registered)
-    phase, last = Phase.RUN, _perform(token, Phase.RUN, run, context)
-    called = bool(registered)
-    ran = last.exception
-    own['_run_results'], own['_run_exception'] = last.result, ran
-    seconds += (last.seconds,)
+    began = started + sum(seconds)
+    phase = _RUN
+    result, ran, took = _call(token, phase, began, job, context, changed, registered)
+    own['_run_results'], own['_run_exception'] = result, ran
+    seconds += (took,)
+    error = ran
     # Where a change called for Run, a recheck may have nothing to look at.
-    if ran is None or is_failure(ran) and not (changed and called):
-        own['_check_phase'] = phase = Phase.RECHECK
-        last = _perform(token, phase, partial(_check, job, context, changed is not None), context)
-        own['_recheck_results'], own['_recheck_exception'] = last.result, last.exception
-        seconds += (last.seconds,)
-    # Run may have set the Cleanup just now.
-    if called and not registered[0] and 'Cleanup' in own:
+    if ran is None or is_failure(ran) and not (changed and registered):
+        own['_check_phase'] = phase = _RECHECK
+        result, error, took = _call(token, phase, began + took, job, context, changed)
+        own['_recheck_results'], own['_recheck_exception'] = result, error
+        seconds += (took,)
+    if registered and not registered[0] and 'Cleanup' in own:  # Run may have set it just now
         registered[0] = _register_cleanup(token, job, context)
     if not any(registered):
         release_exceptions(job)
-    error = last.exception
+    gave_up = error is not None and (_gives_up(error) or _gives_up(ran))
+    run = Failure.of(ran) if registered and ran is not None else None
+    fields = (
+        (started, seconds, phase, result, error)
+        + (Failure.of(check_error), bool(registered), run, False, gave_up)
+    )  # fmt: skip
     try:
-        return TryRecord(
-            started=started,
-            seconds=seconds,
-            phase=phase,
-            result=last.result,
-            exception=error,
-            check=Failure.of(check_error),
-            ran=called,
-            run=Failure.of(ran) if called and ran is not None else None,
-            gave_up=error is not None and (_gives_up(error) or _gives_up(ran)),
-        )
+        record: TryRecord = _new_tuple(TryRecord, fields)
+        return record
     finally:
-        del error, check_error, ran, last  # as above
-
-
-def _run(token: Any, job: Any, context: TryContext, registered: list[bool]) -> Any:
-    """Call Run in the directory of the run, once its Cleanup is registered.
-
-    Args:
-        token: of the try.
-        job: its object.
-        context: of the run.
-        registered: gets whether there is a Cleanup, just before Run is called.
-    """
-    context.workdir.go()
-    deliver()  # so that no Cleanup is registered for a Run that doesn't begin
-    hook = job.Run
-    if hook is not None:
-        registered.append(_register_cleanup(token, job, context))
-    result = call_hook(hook, context.args, context.kwargs)  # pyright: ignore[reportArgumentType]
-    if type(result) in UNEXECUTED:
-        raise never_executed(result, job, 'Run')
-    return result
-
-
-def _perform(token: Any, phase: Phase, work: Callable[[], Any], context: TryContext) -> PhaseResult:
-    """Go through a phase, and tell who listens."""
-    on_phase, clock = context.on_phase, context.clock
-    if on_phase is not None:
-        on_phase(token, phase, None)
-    began = clock()
-    try:
-        result, error = work(), None
-    except BaseException as caught:
-        result, error = None, strip_own_frames(caught)
-    ended = PhaseResult(result, error, clock() - began)
-    try:
-        if on_phase is not None:
-            on_phase(token, phase, ended)
-        return ended
-    finally:
-        del error, ended  # as above
+        del error, check_error, ran, run, fields, record  # as above
 
 
 def never_executed(result: Any, job: Job, hook: str) -> TypeError:

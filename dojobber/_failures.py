@@ -6,12 +6,13 @@ came through, and how to go on in spite of them. Knows nothing of Jobs.
 
 from __future__ import annotations
 
+import builtins
 import traceback
-from collections.abc import Container
-from contextlib import suppress
+from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
+from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
 
@@ -23,7 +24,11 @@ _cause: Any = vars(BaseException)['__cause__'].__get__
 _context: Any = vars(BaseException)['__context__'].__get__
 _suppresses_context: Any = vars(BaseException)['__suppress_context__'].__get__
 
-# The modules that call hooks and catch what they raise.
+# The class that backports have on Python 3.10 is not looked for: its parts keep their frames.
+_GROUP: Any = getattr(builtins, 'BaseExceptionGroup', ())
+
+# The function that calls hooks, and the modules that catch what they raise.
+_DOOR = call_hook.__code__
 _CATCHERS = 'dojobber._attempt', 'dojobber._interrupt', 'dojobber._cleanup'
 _HOOKS = frozenset(['__init__', 'Check', 'Run', 'Cleanup'])
 
@@ -39,7 +44,11 @@ def strip_own_frames(error: BaseException) -> BaseException:
     They would keep the exception alive in a ring.
     """
     found = _traceback(error)
-    while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
+    found = found and found.tb_next  # from the frame that catches it
+    if found is not None and found.tb_frame.f_code is not _DOOR:
+        while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
+            found = found.tb_next
+    elif found is not None:  # the usual way, and fast
         found = found.tb_next
     _set_traceback(error, found)
     if found is not None and found.tb_next is not None:
@@ -136,28 +145,31 @@ def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
     return own[-1], next(hooks, own[0])
 
 
-def release_callers(error: BaseException) -> None:
-    """Let go of the objects in the frames that called the hooks which an exception came through.
+def release_callers(errors: Iterable[BaseException]) -> None:
+    """Let go of the objects in the frames that called the hooks which exceptions came through.
 
     A frame keeps its caller alive. So by way of the library's frames an exception would keep the
     run alive that keeps the exception.
     """
-    for each in _chain(error):
-        found = _traceback(each)
-        own = set()
-        while found is not None:
-            own.add(found.tb_frame)
-            found = found.tb_next
-        for frame in own:
-            _clear_callers(frame, own)
+    cleared: set[FrameType] = set()
+    for error in errors:
+        for each in _chain(error):
+            above, found = None, _traceback(each)
+            while found is not None:
+                if found.tb_frame.f_back is not above:
+                    _clear(found.tb_frame.f_back, cleared)
+                above, found = found.tb_frame, found.tb_next
 
 
-def _clear_callers(frame: FrameType, spared: Container[FrameType]) -> None:
-    caller = frame.f_back
-    with suppress(RuntimeError):  # raised by a frame that is still executing
-        while caller is not None and caller not in spared:
-            caller.clear()
-            caller = caller.f_back
+def _clear(frame: FrameType | None, cleared: set[FrameType]) -> None:
+    """Clear a frame and its callers, up to one that is still executing."""
+    while frame is not None and frame not in cleared:
+        cleared.add(frame)
+        try:
+            frame.clear()
+        except RuntimeError:
+            return
+        frame = frame.f_back
 
 
 def release_frames(error: BaseException) -> None:
@@ -168,8 +180,10 @@ def release_frames(error: BaseException) -> None:
 
 def _chain(error: BaseException) -> list[BaseException]:
     """Return an exception, its parts, and those that led to it."""
-    seen = {id(error)}
     chain = [error]
+    if _context(error) is _cause(error) is None and not issubclass(type(error), _GROUP):
+        return chain
+    seen = {id(error)}
     for each in chain:
         for other in (_cause(each), _context(each), *parts(each)):
             if other is not None and id(other) not in seen:

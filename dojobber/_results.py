@@ -122,7 +122,10 @@ class Results:
 
     def succeeded(self, node: int, record: TryRecord) -> None:
         """Take in a try that passed."""
-        self._add(node, record)
+        if record.check is None and node not in self._last:  # most tries
+            self._last[node] = record
+        else:
+            self._add(node, record)
         name = self.graph.names[node]
         self.nodestatus[name] = True
         self.noderesults[name] = record.result
@@ -138,7 +141,7 @@ class Results:
         self._add(node, record)
         self._failed_tries[node] = self.number(node)
         (self._retried.add if is_retried else self._retried.discard)(node)
-        self._end_badly(node, exception)
+        self._end_badly(node, exception, record)
 
     def interrupted(self, node: int, exception: BaseException, record: TryRecord | None) -> None:
         """Take in that the run was ended while a Job was in flight.
@@ -152,7 +155,7 @@ class Results:
             self._add(node, record)
         self._retried.discard(node)
         self._interrupted.add(node)
-        self._end_badly(node, exception)
+        self._end_badly(node, exception, record)
 
     def complete(self) -> None:
         """Take in that no try follows: give each Job a status that has none yet."""
@@ -163,8 +166,8 @@ class Results:
 
     def release_callers(self) -> None:
         """Let no exception keep these results alive by way of its frames."""
-        for failure in [*self.failures.values(), *self.cleanups.failures.values()]:
-            release_callers(failure.exception)
+        failures = [*self.failures.values(), *self.cleanups.failures.values()]
+        release_callers([failure.exception for failure in failures])
 
     @property
     def seconds(self) -> float | None:
@@ -241,8 +244,7 @@ class Results:
     def _add(self, node: int, record: TryRecord) -> None:
         last = self._last.get(node)
         if last is not None:
-            earlier = self._earlier.get(node)
-            totals = _totals_of(last)
+            earlier, totals = self._earlier.get(node), _totals_of(last)
             self._earlier[node] = totals if earlier is None else earlier.plus(totals)
             self._release(last.run, record.exception)  # it no longer decides
         self._last[node] = record
@@ -255,11 +257,13 @@ class Results:
         if failure is not None and failure.exception is not deciding and not self._keep_frames:
             release_frames(failure.exception)
 
-    def _end_badly(self, node: int, exception: BaseException) -> None:
+    def _end_badly(self, node: int, exception: BaseException, record: TryRecord | None) -> None:
         name = self.graph.names[node]
         self.nodestatus[name] = False
         self.nodeexceptions[name] = exception
-        self.failures[node] = Failure.of(exception)
+        check = record and record.check
+        is_same = check is not None and check.exception is exception
+        self.failures[node] = check if check and is_same else Failure.of(exception)
 
 
 class Cleanups:

@@ -80,6 +80,7 @@ class Run:
         '_scheduler',
         '_notifier',
         '_inbox',
+        '_is_observed',
         '_is_stopped',
         '_trying',
     )
@@ -106,6 +107,7 @@ class Run:
         self._notifier = Notifier(config.listeners, self.results, self._allowed)
         #: What ends a wait: None does nothing more.
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._is_observed = config.options.is_observed
         self._is_stopped = False
         #: The Job that is being tried here; None between tries.
         self._trying: int | None = None
@@ -138,10 +140,6 @@ class Run:
         self.results.ended = self._config.clock()
         if self._is_observed:
             _collect_from(self._notifier.run_ended, errors)
-
-    @property
-    def _is_observed(self) -> bool:
-        return self._config.options.is_observed
 
     def _wake(self) -> None:
         self._inbox.put(None)

@@ -45,7 +45,7 @@ _IMPORTS = {
         'job outcome'
     ),
     '_executors.worker': '_attempt _executors.pickling _workdir job outcome',
-    '_failures': '_own_code job',
+    '_failures': '_interrupt _own_code job',
     '_graph': '_attributes _failures errors job',
     '_interrupt': '',
     '_notify': '_attempt _failures _interrupt _results events job outcome',
