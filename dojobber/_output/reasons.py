@@ -139,8 +139,10 @@ def _with_short_command(error: BaseException, text: str, mask: Callable[[str], s
         command: Any = error.cmd if _is_of_process(error) else None  # type: ignore[attr-defined]
         is_list = isinstance(command, (list, tuple))
         typed = shlex.join(map(os.fsdecode, command)) if is_list else str(command or '')
+        # Python's message has quotes around the command; those of shlex are within.
+        told = f"'{command}'" if is_list else str(command)
         # First the mask: a part of a secret is no longer found.
-        return text.replace(mask(str(command)), truncate(mask(typed), _COMMAND)) if typed else text
+        return text.replace(mask(told), truncate(mask(typed), _COMMAND)) if typed else text
     except (Exception, SystemExit):
         return text
 

@@ -174,7 +174,8 @@ def _fate(entry: JobReport) -> str:
     tries = _number(entry.tries, 'try', 'tries')
     if entry.outcome is Outcome.FAILED:
         return f'gave up in try {entry.tries}' if entry.gave_up else f'failed after {tries}'
-    if entry.failure is not None and is_failure(entry.failure.exception):
+    # A try that a broken pool has cut short was not decided by any phase.
+    if entry.phase and entry.failure and is_failure(entry.failure.exception):
         return f'was interrupted after {tries}, with tries left'
     return f'was interrupted in try {entry.tries}'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import logging.config
+import subprocess
 import sys
 import textwrap
 import traceback
@@ -417,24 +417,25 @@ def test_log_has_one_handler_however_many_dojobbers_there_are() -> None:
     assert names.count('dojobber._output.console') == 1
 
 
-def test_log_is_not_silenced_by_a_configuration_of_all_logs(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = logging.getLogger('DoJobber')
-    dojob = DoJobber(dojobber_loglevel=logging.DEBUG)
-    root = logging.getLogger()
-    monkeypatch.setattr(root, 'handlers', list(root.handlers))
+CONFIGURES = """
+import logging.config
+from dojobber import DoJobber, DummyJob
 
-    class Configures(DummyJob):
-        def Check(self) -> None:
-            logging.config.dictConfig({'version': 1, 'root': {'level': 'WARNING'}})
+class Configures(DummyJob):
+    def Check(self):
+        logging.config.dictConfig({'version': 1, 'root': {'level': 'WARNING'}})
 
-    dojob.configure(Configures)
-    dojob.checknrun()
-    assert 'Configures has succeeded\n' in capsys.readouterr().err
-    DoJobber().configure(DummyJob)
-    assert capsys.readouterr().err == ''
-    assert log is logging.getLogger('DoJobber')
+dojob = DoJobber(dojobber_loglevel=logging.DEBUG)
+dojob.configure(Configures)
+dojob.checknrun()
+"""
+
+
+def test_log_is_not_silenced_by_a_configuration_of_all_logs() -> None:
+    # In a process of its own, for it silences the logs of the other tests.
+    command = [sys.executable, '-c', CONFIGURES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == 'DoJobber DEBUG              : Configures has succeeded'
 
 
 def test_log_record_that_can_not_be_formatted_costs_nothing(

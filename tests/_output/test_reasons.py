@@ -137,17 +137,17 @@ def test_output_that_is_too_long_keeps_its_first_and_last_lines() -> None:
 @pytest.mark.parametrize(
     ('command', 'expected'),
     [
-        ('make all', 'make all'),
+        ('make all', "'make all'"),
         (['psql', '-c', 'select 1'], "psql -c 'select 1'"),
         ((Path('make'), b'all'), 'make all'),
-        ('x' * 61, 'x' * 57 + '...'),
+        ('x' * 61, f"'{'x' * 57}...'"),
         (['sh', '-c', 'y' * 500], 'sh -c ' + 'y' * 51 + '...'),
-        ([7], '[7]'),
+        ([7], "'[7]'"),
     ],
 )
 def test_command_is_told_as_it_is_typed_and_cut_short(command: Any, expected: str) -> None:
     (line,) = told(failed(command=command), 200)
-    message = f"Command '{expected}' returned non-zero exit status 3."
+    message = f'Command {expected} returned non-zero exit status 3.'
     assert line == f'  run: CalledProcessError: {message}'
 
 

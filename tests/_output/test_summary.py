@@ -137,8 +137,8 @@ TEXTS = {
   in 1.2 s, 7 tries
 Kettle failed after 2 tries
   run: kitchen.py:13:
-    CalledProcessError: Command 'boil
-    --all --until hot' returned non-zero
+    CalledProcessError: Command boil
+    --all --until hot returned non-zero
     exit status 3.
     | try 1
     | try 2
@@ -159,7 +159,7 @@ Passed with a result of False:
     ('Party', False, 80): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot'
+  run: kitchen.py:13: CalledProcessError: Command boil --all --until hot
     returned non-zero exit status 3.
     | try 1
     | try 2
@@ -180,7 +180,7 @@ Passed with a result of False: Door
     ('Party', False, 120): """\
 127 Jobs: 1 ok, 5 failed, 121 blocked in 1.2 s, 7 tries
 Kettle failed after 2 tries
-  run: kitchen.py:13: CalledProcessError: Command 'boil --all --until hot' returned non-zero exit status 3.
+  run: kitchen.py:13: CalledProcessError: Command boil --all --until hot returned non-zero exit status 3.
     | try 1
     | try 2
     | try 3
