@@ -6,7 +6,7 @@ Owns the options and their checks. Knows nothing of how a run goes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from dojobber._attributes import reject_async_or_generator
@@ -28,6 +28,8 @@ class Options(NamedTuple):
     listeners: tuple[Listener, ...] = ()
     summary: bool = False
     progress: bool = False
+    #: Takes the secrets out of a text; `str` where there are none.
+    mask: Callable[[str], str] = str
 
     @property
     def is_observed(self) -> bool:

@@ -70,6 +70,7 @@ class Results:
         'changed',
         'cleanups',
         'started',
+        'started_at',
         'ended',
         '_keep_frames',
         '_is_complete',
@@ -106,6 +107,8 @@ class Results:
         self.cleanups = Cleanups()
         #: The instants at which the run began and ended; None before.
         self.started: float | None = None
+        #: The time at which the run began, in seconds since the epoch.
+        self.started_at: float | None = None
         self.ended: float | None = None
         self._is_complete = False
         #: The last try of each Job, and the totals of those before it.

@@ -118,7 +118,7 @@ class Run:
         Args:
             errors: gets what ended the run before that, such as a KeyboardInterrupt.
         """
-        self.results.started = self._config.clock()
+        self.results.started, self.results.started_at = self._config.clock(), time.time()
         with woken_by_signals(self._wake):
             try:
                 if self._is_observed:

@@ -20,7 +20,7 @@ from dojobber._failures import is_failure, safe_repr
 from dojobber._graph import Graph, walk
 from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
-from dojobber._output.console import Console, log_tries, print_summary, show_log
+from dojobber._output.console import Console, log_tries, mask_log, print_summary, show_log
 from dojobber._results import Results
 from dojobber._run import Run, RunConfig, receive
 from dojobber._workdir import Workdir
@@ -98,6 +98,7 @@ class DoJobber:
         listeners: Iterable[Listener] = (),
         summary: bool = False,
         progress: bool = False,
+        secrets: Iterable[str] = (),
         executor: Executor | None = None,
         max_in_flight: int | None = None,
         more_deps: Mapping[type[Job], Collection[type[Job]]] | None = None,
@@ -122,6 +123,9 @@ class DoJobber:
                 called `checknrun`. One that raises is logged, and gets no more of that run.
             summary: write a summary of each run to stderr at its end.
             progress: where stderr is a terminal, show there how far a run is.
+            secrets: strings that are written as ``*****`` wherever the library writes: lines,
+                traces, log, summary, graph and report. So are their spellings in repr(), in
+                URLs and in base64, and their lines.
             executor: tries Jobs that don't depend on each other at the same time, on its workers;
                 None means one after the other, here. It must have ``submit()`` as in
                 `concurrent.futures`, and stays the caller's to shut down.
@@ -144,10 +148,12 @@ class DoJobber:
             try:
                 self._graph, self._pool = Graph(), None
                 self._results = Results(self._graph, False)  # of no Job: nothing has run
-                heard = as_listeners(listeners)
+                mask, heard = _make_mask(secrets), as_listeners(listeners)
                 graph = walk(root, default_tries, default_retry_delay, more_deps)
                 self._pool = _make_pool(executor, max_in_flight, graph)
-                self._options = Options(no_act, verbose, debug, cleanup, heard, summary, progress)
+                self._options = Options(
+                    no_act, verbose, debug, cleanup, heard, summary, progress, mask
+                )
                 self._graph = graph
             finally:
                 self._busy.release()
@@ -182,7 +188,7 @@ class DoJobber:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
         graph = self._graph if node is None else self._graph.subgraph(node)
         self._work('checknrun', lambda workdir, errors: self._perform(graph, workdir, errors))
-        return Report(self._results)
+        return Report(self._results, self._options.mask)
 
     def _perform(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
         progress = _make_progress() if self._options.progress else None
@@ -225,7 +231,7 @@ class DoJobber:
         """Return who listens to a run, in order; the console always does."""
         options = self._options
         listeners: list[Listener] = [] if progress is None else [progress]
-        listeners.append(Console(options.verbose, options.debug))
+        listeners.append(Console(options.verbose, options.debug, options.mask))
         if _LOG.isEnabledFor(logging.DEBUG):
             listeners.append(log_tries)
         listeners += options.listeners
@@ -246,7 +252,7 @@ class DoJobber:
 
     def _summarize(self, event: Event) -> None:
         if isinstance(event, RunEnded):
-            print_summary(self.report().jobs, event.seconds)
+            print_summary(self.report().jobs, event.seconds, self._options.mask)
 
     def cleanup(self) -> None:
         """Call the Cleanups that are due, last one first, each in the directory of its run.
@@ -314,7 +320,7 @@ class DoJobber:
 
         Before any run it is empty.
         """
-        return Report(self._results).taken()
+        return Report(self._results, self._options.mask).taken()
 
     def success(self) -> bool:
         """Return whether each Job of the last run succeeded; False before any run."""
@@ -375,13 +381,14 @@ class DoJobber:
         from dojobber._output import graph_formats
         from dojobber._output.text import wants_colours
 
+        mask = self._options.mask
         outcomes, rechecked = self._drawn()
         if fmt == 'text':
-            return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout))
+            return graph_formats.text(self._graph, outcomes, wants_colours(sys.stdout), mask)
         if fmt == 'mermaid':
-            return graph_formats.mermaid(self._graph, outcomes)
+            return graph_formats.mermaid(self._graph, outcomes, mask)
         if fmt == 'dot':
-            return graph_formats.dot(self._graph, outcomes, rechecked)
+            return graph_formats.dot(self._graph, outcomes, rechecked, mask)
         raise RuntimeError(f"fmt must be 'text', 'mermaid' or 'dot', got {safe_repr(fmt)}")
 
     def write_graph(
@@ -426,7 +433,9 @@ class DoJobber:
         from dojobber._output.svg import svg
 
         outcomes, rechecked = self._drawn()
-        return svg(self._graph.names, self._graph.dependencies, outcomes, rechecked)
+        return svg(
+            self._graph.names, self._graph.dependencies, outcomes, rechecked, self._options.mask
+        )
 
     def _drawn(self) -> tuple[dict[str, Outcome], set[str]]:
         """Return what became of the Jobs by name, and the names of those whose recheck decided."""
@@ -446,6 +455,17 @@ def _make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
     from dojobber._executors.pool import make_pool
 
     return make_pool(executor, max_in_flight, graph)
+
+
+def _make_mask(secrets: Any) -> Callable[[str], str]:
+    """Return what takes secrets out of a text, and have the log do so, too."""
+    if secrets == ():
+        return str
+    from dojobber._output.secrets import Masker, as_secrets
+
+    mask = Masker(as_secrets(secrets)).mask
+    mask_log(mask)
+    return mask
 
 
 def _make_progress() -> Progress:

@@ -5,22 +5,21 @@ Owns the report and how it is made from the results of a run. Knows nothing of h
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
-from dojobber._failures import Failure, class_name, notes, safe_repr, safe_str, trace
+from dojobber._failures import Failure
 from dojobber._graph import Graph
 from dojobber._results import BLOCKING, Results
 from dojobber.job import Job
 from dojobber.outcome import Outcome, Phase
 
 __all__ = ['Failure', 'JobReport', 'Report']
-
-# What is nested deeper is no JSON that all programs can write and read.
-_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,14 +121,38 @@ class Report:
     Attributes:
         no_act: whether no Run was called.
         seconds: how long the run took, with its automatic Cleanup; None before its end.
+        started: when it began, in UTC; None before that.
+        host: the name of the machine.
+        python: the version of Python.
+        version: the version of dojobber.
     """
 
-    __slots__ = ('no_act', 'seconds', '_results', '_jobs')
+    __slots__ = (
+        'no_act',
+        'seconds',
+        'started',
+        'host',
+        'python',
+        'version',
+        '_results',
+        '_jobs',
+        '_mask',
+    )
 
-    def __init__(self, results: Results) -> None:
-        """Make it from the results of a run; `DoJobber.report` does."""
+    def __init__(self, results: Results, mask: Callable[[str], str] = str) -> None:
+        """Make it from the results of a run; `DoJobber.report` does.
+
+        Args:
+            results: of the run.
+            mask: takes the secrets out of a text that is written.
+        """
+        self._mask = mask
         self.no_act = results.no_act
         self.seconds = results.seconds
+        self.started = _utc(results.started_at)
+        self.host = os.uname().nodename if hasattr(os, 'uname') else os.environ['COMPUTERNAME']
+        self.python = sys.version.partition(' ')[0]
+        self.version: str = sys.modules['dojobber'].__version__
         # Most callers of checknrun() never look at the report: it is made when someone does.
         self._results: Results | None = results
         self._jobs: tuple[JobReport, ...] = ()
@@ -181,16 +204,11 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists, strings, numbers and None, for JSON.
 
-        An exception is a dict of its type, message and notes, of the file and line of the user's
-        own code that it came through, and of its traceback; a result that has no form in JSON is
-        its ``repr()``.
+        The reference describes the keys. ``schema`` is the number of that description.
         """
-        return {
-            'success': self.success,
-            'no_act': self.no_act,
-            'seconds': self.seconds,
-            'jobs': [_as_dict(each) for each in self.jobs],
-        }
+        from dojobber._output.plain import as_dict
+
+        return as_dict(self, self._mask)
 
     def __repr__(self) -> str:
         return f'<Report of {len(self)} Jobs, success={self.success}>'
@@ -199,7 +217,11 @@ class Report:
         """Return the summary as plain text, as wide as the terminal."""
         from dojobber._output.summary import summary
 
-        return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns)
+        return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
+
+
+def _utc(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def _job_reports(results: Results) -> tuple[JobReport, ...]:
@@ -301,54 +323,3 @@ class _Blocking:
         if len(parts) == 1:
             return self._roots[below[0]]
         return tuple(sorted(set().union(*parts.values())))
-
-
-def _as_dict(entry: JobReport) -> dict[str, Any]:
-    return {
-        'name': entry.name,
-        'job': f'{entry.job.__module__}.{entry.job.__qualname__}',
-        'outcome': str(entry.outcome),
-        'tries': entry.tries,
-        'seconds': entry.seconds,
-        'phase_seconds': dict(entry.phase_seconds),
-        'start': entry.start,
-        'end': entry.end,
-        'check_exception': _failure_as_dict(entry.check_failure),
-        'run_exception': _failure_as_dict(entry.run_failure),
-        'exception': _failure_as_dict(entry.failure),
-        'result': _plain(entry.result),
-        'blocked_by': list(entry.blocked_by),
-        'cleanup': entry.cleanup,
-        'cleanup_exception': _failure_as_dict(entry.cleanup_failure),
-    }
-
-
-def _failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:
-    if failure is None:
-        return None
-    error, file, line, *_ = failure
-    return {
-        'type': class_name(error),
-        'message': safe_str(error),
-        'notes': notes(error),
-        'file': file,
-        'line': line,
-        'traceback': trace(error),
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return a copy of a value as JSON would bring it back, or its repr."""
-    try:
-        plain = json.loads(json.dumps(value, allow_nan=False))
-    except (Exception, SystemExit):
-        return safe_repr(value)
-    return plain if _is_shallow(plain, _DEEPEST) else safe_repr(value)
-
-
-def _is_shallow(plain: Any, levels: int) -> bool:
-    """Tell whether lists and dicts are in each other at so many levels at most."""
-    if not isinstance(plain, (list, dict)):
-        return True
-    within = plain.values() if isinstance(plain, dict) else plain
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in within)

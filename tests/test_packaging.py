@@ -56,8 +56,10 @@ _IMPORTS = {
     '_output.graph_layout': '',
     '_output.graphviz': '',
     '_output.palette': 'outcome',
+    '_output.plain': '_failures report',
     '_output.progress': '_output.status_line _output.text events',
     '_output.reasons': '_failures _output.text',
+    '_output.secrets': '_failures errors',
     '_output.status_line': '_output.text',
     '_output.stderr': '',
     '_output.summary': '_failures _output.palette _output.reasons _output.text outcome report',
@@ -132,7 +134,7 @@ def test_arrows_form_no_circle() -> None:
 
 #: The doors to a wing: modules that enter it only when it is needed, by an import in a function.
 DOORS = {
-    'report': {'_output.summary'},
+    'report': {'_output.plain', '_output.summary'},
     '_output.console': {'_output.summary'},
     'dojobber': {
         '_executors.pool',
@@ -140,6 +142,7 @@ DOORS = {
         '_output.graph_formats',
         '_output.graphviz',
         '_output.progress',
+        '_output.secrets',
         '_output.svg',
         '_output.text',
     },

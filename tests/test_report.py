@@ -8,14 +8,18 @@ import dataclasses
 import gc
 import json
 import pickle
+import platform
 import sys
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+import dojobber
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber import events as news
 from dojobber.outcome import Outcome
@@ -797,12 +801,17 @@ def test_as_dict_has_all_that_the_report_says() -> None:
         DummyJob.clone('Top', DEPS=(Timed.clone('Made', clock=clock), Fails)), clock
     ).report()
     plain = told.as_dict()
-    assert {key: value for key, value in plain.items() if key != 'jobs'} == {
+    made, fails, top = plain.pop('jobs')
+    assert abs(time.time() - datetime.fromisoformat(plain.pop('started')).timestamp()) < 600
+    assert plain == {
+        'schema': 1,
         'success': False,
         'no_act': False,
         'seconds': 45.0,
+        'host': platform.node(),
+        'python': platform.python_version(),
+        'dojobber': dojobber.__version__,
     }
-    made, fails, top = plain['jobs']
     failure = made.pop('exception')
     assert place(failure) == (True, True, False)
     assert (failure['type'], failure['message'], failure['notes']) == ('ValueError', 'no', [])
@@ -811,6 +820,10 @@ def test_as_dict_has_all_that_the_report_says() -> None:
         'name': 'Made',
         'job': 'tests.test_report.Made',
         'outcome': 'changed',
+        'deps': [],
+        'changed_deps': [],
+        'gave_up': False,
+        'phase': 'recheck',
         'tries': 2,
         'seconds': 34,
         'phase_seconds': {'init': 2, 'check': 4, 'run': 8, 'recheck': 4, 'cleanup': 16},
@@ -830,6 +843,9 @@ def test_as_dict_has_all_that_the_report_says() -> None:
         'job': 'dojobber.job.Top',
         'outcome': 'blocked',
         'tries': 0,
+        'gave_up': False,
+        'deps': ['Made', 'Fails'],
+        'changed_deps': [],
         'seconds': 0,
         'phase_seconds': {},
         'blocked_by': ['Fails'],

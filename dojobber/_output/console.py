@@ -102,6 +102,15 @@ def show_log(level: int | str) -> None:
     _LOG.setLevel(level)
 
 
+def mask_log(mask: Callable[[str], str]) -> None:
+    """Have secrets taken out of all that is logged from now on.
+
+    Args:
+        mask: takes them out of a text.
+    """
+    _SECRETS.masks.append(mask)
+
+
 def log_tries(event: Event) -> None:
     """Log each try and its end: a listener."""
     if isinstance(event, TryStarted):
@@ -111,6 +120,25 @@ def log_tries(event: Event) -> None:
             _LOG.debug('%s has succeeded', event.name)
         else:
             _LOG.debug('%s has failed in its %s', event.name, event.phase)
+
+
+class _Secrets(logging.Filter):
+    """Takes secrets out of log records, for the handlers of users, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masks: list[Callable[[str], str]] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self.masks:
+            text = record.getMessage()
+            error = record.exc_info and record.exc_info[1]
+            trace_text = trace(error) if error else ''
+            for mask in self.masks:
+                text, trace_text = mask(text), mask(trace_text)
+            record.msg, record.args = text, None
+            record.exc_text = trace_text.rstrip('\n') or None
+        return True
 
 
 class _Handler(logging.Handler):
@@ -134,5 +162,7 @@ class _Formatter(logging.Formatter):
         return trace(ei[1]).rstrip('\n')
 
 
+_SECRETS = _Secrets()
+_LOG.addFilter(_SECRETS)
 _HANDLER = _Handler()
 _HANDLER.setFormatter(_Formatter('DoJobber %(levelname)-19s: %(message)s'))
