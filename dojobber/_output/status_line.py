@@ -82,17 +82,19 @@ class StatusLine:
         if descriptor is None or not _is_free(descriptor):
             return
         size = os.get_terminal_size(descriptor)
-        text = truncate(self._text(size.columns - 1), size.columns - 1)
+        text = self._text(size.columns - 1)
+        text = text.encode(self._encoding, 'backslashreplace').decode(self._encoding)
+        text = truncate(text, size.columns - 1)
         if (text, size) != self._drawn and size.lines > 2 and size.columns > len('...'):
             self._draw(descriptor, text, size)
 
     def _draw(self, descriptor: int, text: str, size: os.terminal_size) -> None:
         # All of it each time, as full-screen programs use the last row and reset the region.
         begin = _WHOLE_SCREEN + _LEAVE_LAST_ROW + (_ERASE_BELOW if size != self._drawn[1] else '')
-        begin += f'{_SAVE}\x1b[1;{size.lines - 1}r\x1b[{size.lines};1H\x1b[m'
-        encoded = text.encode(self._encoding, 'backslashreplace')
+        region = f'\x1b[1;{size.lines - 1}r\x1b[{size.lines};1H\x1b[m'
         self._drawn = text, size
-        os.write(descriptor, begin.encode() + encoded + f'\x1b[K{_RESTORE}'.encode())
+        drawn = f'{begin}{_SAVE}{region}{text}\x1b[K{_RESTORE}'
+        os.write(descriptor, drawn.encode(self._encoding))
 
     def close(self) -> None:
         """Leave the terminal as it would be without the line, for good: after the last tick."""

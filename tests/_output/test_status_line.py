@@ -141,10 +141,10 @@ def test_terminal_without_room_gets_nothing(
 
 def test_line_is_escaped_where_the_encoding_lacks_a_character(said: Said) -> None:
     terminal = Terminal(encoding='ascii')
-    said.text = 'Füße'
+    said.text = 'Füße' * 20
     line = StatusLine(terminal.file, said)
     line.tick()
-    assert terminal.line == r'F\xfc\xdfe'
+    assert terminal.line == (r'F\xfc\xdfe' * 20)[:76] + '...'
     line.close()
     terminal.close()
 
