@@ -58,7 +58,7 @@ class Progress:
         self._mask = mask
         self._make_line = status_line
         self._line: StatusLine | None = None
-        self._is_over = self._is_interrupted = False
+        self._is_interrupted = False
         self._ended: Counter[str] = Counter()
         # By name of the Job: the next try if one has failed; what is under way, oldest first.
         self._next: dict[str, tuple[int, float]] = {}
@@ -81,7 +81,6 @@ class Progress:
 
     def close(self, errors: object = None) -> None:
         """Leave the terminal as it would be without this, for good."""
-        self._is_over = True
         if self._line is not None:
             self._line.stop()
             self._line = None
@@ -89,9 +88,8 @@ class Progress:
     def _begin(self, jobs: int) -> None:
         self._snapshot = _Snapshot(jobs, {})
         with suppress(Exception):  # there is no terminal, or one that can't have a line
-            if not self._is_over:
-                self._line = self._make_line(sys.stderr, self._text)
-                self._line.start()
+            self._line = self._make_line(sys.stderr, self._text)
+            self._line.start()
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.Waiting):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import termios
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,11 +97,12 @@ def test_line_that_says_the_same_is_not_drawn_again(terminal: Terminal, line: St
     assert terminal.read() == b''
 
 
-def test_line_comes_back_after_a_program_has_taken_the_whole_screen(
-    terminal: Terminal, line: StatusLine, said: Said
+@pytest.mark.parametrize('reset', [b'', b'\x1b[r'])
+def test_line_comes_back_after_a_program_has_taken_the_last_row(
+    terminal: Terminal, line: StatusLine, said: Said, reset: bytes
 ) -> None:
     line.tick()
-    os.write(terminal.theirs, b'\x1b[r\x1b[10;1H\x1b[2Kits last row')
+    os.write(terminal.theirs, reset + b'\x1b[10;1H\x1b[2Kits last row')
     said.text = 'two'
     line.tick()
     terminal.file.write('\nnext')
@@ -252,6 +255,11 @@ def test_descriptors_that_were_closed_cost_nothing(terminal: Terminal, said: Sai
     assert terminal.received
 
 
+def test_line_that_was_never_drawn_writes_nothing(terminal: Terminal, said: Said) -> None:
+    StatusLine(terminal.file, said).close()
+    assert terminal.read() == b''
+
+
 def test_line_leaves_no_descriptor_open(terminal: Terminal, said: Said) -> None:
     line = StatusLine(terminal.file, said)
     line.close()
@@ -273,6 +281,10 @@ def test_line_is_drawn_by_its_thread_until_it_is_stopped(terminal: Terminal, sai
     line.stop()
     assert terminal.line == ''
     assert threading.active_count() == before
+    last = weakref.ref(line)
+    del line
+    gc.collect()
+    assert last() is None
 
 
 def test_error_ends_the_line_silently(
