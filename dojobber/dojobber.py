@@ -191,7 +191,7 @@ class DoJobber:
         return Report(self._results, self._options.mask)
 
     def _perform(self, graph: Graph, workdir: Workdir, errors: list[BaseException]) -> None:
-        progress = _make_progress() if self._options.progress else None
+        progress = self._make_progress() if self._options.progress else None
         self._run = run = self._new_run(graph, workdir, progress)
         self._results = run.results
         try:
@@ -204,6 +204,11 @@ class DoJobber:
             del run  # this frame may be kept by an exception of the run
             if progress is not None:
                 progress.close()
+
+    def _make_progress(self) -> Progress:
+        from dojobber._output.progress import Progress
+
+        return Progress(clock=self._clock, mask=self._options.mask)
 
     def _unwind(self, errors: list[BaseException]) -> None:
         # Asked at the end of a run: another thread may have left the block meanwhile.
@@ -220,6 +225,7 @@ class DoJobber:
             listeners=self._all_listeners(progress),
             clock=self._clock,
             receive=self._receive,
+            on_interrupt=(lambda: None) if progress is None else progress.interrupted,
         )
         if self._pool is not None:
             from dojobber._executors.run import ConcurrentRun
@@ -466,12 +472,6 @@ def _make_mask(secrets: Any) -> Callable[[str], str]:
     mask = Masker(as_secrets(secrets)).mask
     mask_log(mask)
     return mask
-
-
-def _make_progress() -> Progress:
-    from dojobber._output.progress import Progress
-
-    return Progress()
 
 
 def _running(method: str) -> RuntimeError:

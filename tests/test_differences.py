@@ -27,6 +27,7 @@ from dojobber import (
     RunonlyJob,
 )
 from tests.fakes import FakeClock
+from tests.terminal import Terminal
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -846,15 +847,19 @@ def test_summary_is_written_at_the_end(capsys: pytest.CaptureFixture[str]) -> No
 
 @row('The progress line')
 def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+    class Slow(DummyJob):
+        def Check(self) -> None:
+            if sys.stderr is terminal.file:
+                terminal.read_until('0 of 1 Job done; Slow.check')
 
+    terminal = Terminal()
     monkeypatch.setenv('TERM', 'xterm')
-    for stream, is_shown in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setattr(sys, 'stderr', stream)
-        run(DummyJob, progress=True)
-        assert ('0 of 1 Job done; DummyJob since ' in stream.getvalue()) == is_shown
+    monkeypatch.setattr(sys, 'stderr', terminal.file)
+    run(Slow, progress=True)
+    terminal.close()
+    monkeypatch.setattr(sys, 'stderr', file := io.StringIO())
+    run(Slow, progress=True)
+    assert file.getvalue() == ''
 
 
 @row('Graphs as text')

@@ -1,9 +1,7 @@
-"""Shows how far a run is, on a line of a terminal: a listener.
+"""Shows how far a run is, on the last row of a terminal: a listener.
 
-Owns what the line says, and which events are worth a draw. Has neither thread nor timer: the line
-changes when an event comes or text is written. That is why it tells times of day. It never names a
-Job that has ended: where the next one can't be shown for lack of draws, it names none and says
-``as of`` when that was. So nothing but the counts can be stale.
+Owns what the line says. The driver takes events in, and for each makes a `_Snapshot` that nothing
+changes; the ticking thread makes text of the latest one. They share nothing else.
 """
 
 from __future__ import annotations
@@ -13,140 +11,157 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from dojobber import events
-from dojobber._output.status_line import Claim, Line, is_free_terminal
+from dojobber._output.status_line import StatusLine
 from dojobber._output.text import escape, truncate
 
-# Of the draws that a second may have, so many stay for what matters more than the start of a try,
-# than text in a Run, than the start of a Run or of a wait, which may be long. The last one is for
-# taking back what is no longer true.
-_TRY, _TEXT, _SLOW = 7, 2, 1
-# Seconds: waits that are not worth a draw, and those that no calendar holds.
-_SHORT, _LONGEST = 0.2, 1e11
-_DAY = 86400
 _WORDS = {'ok': 'done', 'changed': 'done', 'failed': 'failed', 'would_run': 'would run'}
+
+
+@dataclass(frozen=True, slots=True)
+class _Activity:
+    """A try or a Cleanup that is under way, or a try that the run waits for."""
+
+    label: str
+    number: int
+    allowed: float
+    #: When it began or may begin, by the monotonic clock.
+    instant: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What there is to say."""
+
+    #: How many Jobs there are, and how many of them have come to what.
+    jobs: int
+    counts: dict[str, int]
+    #: What has been under way for longest, or else comes first; and how many more there are.
+    activity: _Activity | None = None
+    more: int = 0
 
 
 class Progress:
     """Show how far one run is, if `sys.stderr` is a terminal when it starts: a listener."""
 
-    __slots__ = ('_clock', '_now', '_state', '_line', '_over')
-
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        mask: Callable[[str], str] = str,
+        status_line: type[StatusLine] = StatusLine,
     ) -> None:
-        """Get ready with a monotonic clock and one for the time of day, both in seconds."""
+        """Get ready, with a monotonic clock in seconds, and what takes secrets out of a text."""
         self._clock = clock
-        self._now = now
-        self._line: Line | None = None
-        self._over = False
+        self._mask = mask
+        self._make_line = status_line
+        self._line: StatusLine | None = None
+        self._is_interrupted = False
+        self._ended: Counter[str] = Counter()
+        # By name of the Job: the next try if one has failed; what is under way, oldest first.
+        self._next: dict[str, tuple[int, float]] = {}
+        self._under_way: dict[str, _Activity] = {}
+        self._waits: list[_Activity] = []
 
     def __call__(self, event: events.Event) -> None:
-        """Take an event in, and draw the line anew if that is worth it."""
-        try:
-            if isinstance(event, events.RunEnded):
-                self.close()
-            elif isinstance(event, events.RunStarted):
-                self._begin(len(event.jobs))
-            elif self._line is not None:
-                leaves = self._state.take(event)
-                if leaves is not None:
-                    self._line.want(leaves)
-        except BaseException:
+        """Take an event in; the next tick shows it."""
+        if isinstance(event, events.RunStarted):
+            self._begin(len(event.jobs))
+        elif isinstance(event, events.RunEnded):
             self.close()
-            raise
+        elif self._line is not None:
+            self._take(event)
+            self._snapshot = self._now()
+
+    def interrupted(self) -> None:
+        """Show from now on that Ctrl-C was pressed: a signal handler may call this."""
+        self._is_interrupted = True
 
     def close(self, errors: object = None) -> None:
-        """Leave the screen and the streams as they would be without this, for good."""
-        self._over = True
+        """Leave the terminal as it would be without this, for good."""
         if self._line is not None:
-            self._line.close()
+            self._line.stop()
             self._line = None
 
-    def _begin(self, count: int) -> None:
-        if not self._over and is_free_terminal(sys.stderr):
-            self._state = _State(count, self._now)
-            self._line = Line(self._state, self._clock)
-            self._line.make_way_for(sys.stderr)
-            if is_free_terminal(sys.stdout):
-                self._line.make_way_for(sys.stdout)
+    def _begin(self, jobs: int) -> None:
+        self._snapshot = _Snapshot(jobs, {})
+        with suppress(Exception):  # there is no terminal, or one that can't have a line
+            self._line = self._make_line(sys.stderr, self._text)
+            self._line.start()
 
+    def _take(self, event: events.Event) -> None:
+        if isinstance(event, events.Waiting):
+            due = self._clock() + event.seconds
+            names = [name for name in event.names if name in self._next]
+            self._waits = [_Activity(name, *self._next[name], due) for name in names]
+        elif isinstance(event, (events.TryStarted, events.PhaseStarted)):
+            self._take_start(event)
+        elif isinstance(event, events.JobEvent):  # all others
+            self._take_end(event)
 
-class _State:
-    """What there is to say."""
+    def _take_start(self, event: events.TryStarted | events.PhaseStarted) -> None:
+        self._waits = []
+        self._next.pop(event.name, None)
+        label = event.name + (f'.{event.phase}' if isinstance(event, events.PhaseStarted) else '')
+        now = self._clock()
+        self._under_way[event.name] = _Activity(label, event.number, event.allowed, now)
 
-    __slots__ = ('text_leaves', '_count', '_now', '_ended', '_waiting', '_trying', '_until')
-
-    def __init__(self, count: int, now: Callable[[], float]) -> None:
-        #: How many draws must be left to put the line back after text.
-        self.text_leaves = _TRY
-        self._count = count
-        self._now = now
-        self._ended: Counter[str] = Counter()
-        self._waiting: set[str] = set()
-        # By name of the Job, oldest first.
-        self._trying: dict[str, Claim] = {}
-        self._until = 0.0
-
-    def take(self, event: events.Event) -> int | None:
-        """Take an event in; return how many draws must be left to spend one on it, if any may."""
-        if isinstance(event, events.TryStarted):
-            self._until = 0.0
-            self._waiting.discard(event.name)
-            self._trying[event.name] = event.name, self._now()
-            return _TRY
-        if isinstance(event, events.PhaseStarted):
-            return self._phase_started(event)
-        if isinstance(event, events.JobEvent):
-            self._end(event)
-        elif isinstance(event, events.Waiting) and event.seconds >= _SHORT:
-            self._until = math.ceil(self._now() + min(event.seconds, _LONGEST))
-            return _SLOW
-        return None
-
-    def _phase_started(self, event: events.PhaseStarted) -> int | None:
-        if event.phase not in ('run', 'cleanup'):
-            return None
-        if event.phase == 'cleanup':
-            self._trying[event.name] = f'{event.name}.cleanup', self._now()
-        self.text_leaves = _TEXT
-        return _SLOW
-
-    def _end(self, event: events.JobEvent) -> None:
-        if isinstance(event, events.PhaseEnded):
-            self.text_leaves = _TRY
-            if event.phase != 'cleanup':
-                return
-        self._trying.pop(event.name, None)
+    def _take_end(self, event: events.JobEvent) -> None:
+        if not isinstance(event, events.PhaseEnded) or event.phase == 'cleanup':
+            self._under_way.pop(event.name, None)
         if isinstance(event, events.TryEnded) and event.not_before is not None:
-            self._waiting.add(event.name)
+            self._next[event.name] = event.number + 1, event.allowed
         elif isinstance(event, events.JobEnded):
-            self._waiting.discard(event.name)
+            self._waits = []
+            self._next.pop(event.name, None)
             self._ended[_WORDS.get(event.outcome, '')] += 1
 
-    def claim(self) -> Claim | None:
-        """Return what has been under way for longest."""
-        wait = ('', self._until) if self._until else None
-        return next(iter(self._trying.values()), wait)
+    def _now(self) -> _Snapshot:
+        counts = {**self._ended, 'waiting': len(self._next)}
+        activities = self._under_way.values() or self._waits
+        first = next(iter(activities), None)
+        return _Snapshot(self._snapshot.jobs, counts, first, len(activities) - 1)
 
-    def line(self, claim: Claim | None, width: int, encoding: str) -> str:
-        """Return the line with a claim or without, in about so many columns."""
-        now, done = self._now(), self._ended['done']
-        rest = {word: self._ended[word] for word in ('failed', 'would run')}
-        rest['waiting'] = len(self._waiting)
-        line = f'{done} of {self._count} Job{"s" if self._count > 1 else ""} done'
-        line += ''.join(f', {count} {word}' for word, count in rest.items() if count) + '; '
-        if claim is None:
-            return f'{line}as of {_time_of_day(now)}'
-        label, instant = claim
-        if not label:
-            return f'{line}waits until {_time_of_day(instant, instant - now > _DAY)}'
-        more = len(self._trying) - 1
-        since = f' since {_time_of_day(instant)}' + (f' and {more} more' if more else '')
-        label = escape(label).encode(encoding, 'backslashreplace').decode(encoding)
-        return line + truncate(label, max(width - len(line + since), 4)) + since
+    def _text(self, width: int) -> str:
+        return _text(self._snapshot, self._clock(), width, self._is_interrupted, self._mask)
 
 
-def _time_of_day(instant: float, is_far: bool = False) -> str:
-    return time.strftime('%Y-%m-%d %H:%M' if is_far else '%H:%M:%S', time.localtime(instant))
+def _text(
+    now: _Snapshot, clock: float, width: int, is_interrupted: bool, mask: Callable[[str], str]
+) -> str:
+    """Return the line, in which a long name gives way to what must be read."""
+    activity, counts = now.activity, now.counts
+    before = f'{counts.get("done", 0)} of {now.jobs} Job{"s" if now.jobs > 1 else ""} done'
+    words = 'failed', 'would run', 'waiting'
+    before += ''.join(f', {counts[word]} {word}' for word in words if counts.get(word))
+    after = ''
+    if is_interrupted:
+        before, after = 'Interrupted', '; Ctrl-C again gives up'
+        if activity is None or activity.instant > clock:
+            return before + after
+    if activity is None:
+        return before
+    link = '; next ' if activity.instant > clock else ', waits for ' if is_interrupted else '; '
+    after = _about(activity, clock) + (f' and {now.more} more' if now.more else '') + after
+    label = escape(mask(activity.label))
+    return before + link + truncate(label, max(width - len(before + link + after), 4)) + after
+
+
+def _about(activity: _Activity, clock: float) -> str:
+    """Return which try something is, and how long it has been under way or will be waited for."""
+    number, seconds = activity.number, math.floor(clock - activity.instant)
+    of = f' of {activity.allowed}' if math.isfinite(activity.allowed) else ''
+    text = f' (try {number}{of})' if number > 1 else ''
+    if seconds:
+        text += f' {"for" if seconds > 0 else "in"} {_duration(abs(seconds))}'
+    return text
+
+
+def _duration(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f'{hours} h {minutes} min'
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'

@@ -1,157 +1,130 @@
-"""One line on a terminal, drawn again and again, which makes way for all else that is written.
+"""A line in the last row of a terminal, drawn again and again while all else scrolls above it.
 
-Owns how often it is drawn and how it makes way. Knows nothing of what it says.
-
-The line is missing after text that ended no line, up to the next newline in the same stream; and
-after many lines within a second, until more comes. What isn't written by ``write`` of the streams,
-such as what child processes write, begins behind it.
+Owns the terminal while the line is there: the last row is set apart (by a scroll region), and each
+draw puts the cursor back. So text of anyone, such as the prompt of a child process, looks as ever,
+and nobody need make way. Knows nothing of what the line says. Only the ticking thread draws.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-import weakref
-from collections import deque
+import select
+import termios
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-from dojobber._output.text import columns, truncate
+from dojobber._output.text import truncate
 
-_ERASE = '\r\x1b[K'
-# How often the line is drawn in any second at most.
-_MOST = 10
-# What is under way, and since when; '' means a wait, and until when.
-Claim = tuple[str, float]
-
-
-class State(Protocol):
-    """What there is to say."""
-
-    #: How many draws must be left to put the line back after text.
-    text_leaves: int
-
-    def claim(self) -> Claim | None:
-        """Return what is true now, and must not stay on the screen when it is no more."""
-
-    def line(self, claim: Claim | None, width: int, encoding: str) -> str:
-        """Return the line with a claim or without, in about so many columns."""
+# Seconds: between two draws, and for the last one on a terminal that takes no text.
+_TICK, _PATIENCE = 0.1, 1.0
+_SAVE, _RESTORE = '\x1b7', '\x1b8'
+_WHOLE_SCREEN = f'{_SAVE}\x1b[r{_RESTORE}'
+# Down and up again: where the cursor was in the last row, the screen scrolls by one.
+_LEAVE_LAST_ROW = '\x1bD\x1b[A'
+_ERASE_BELOW = f'{_SAVE}\x1b[B\r\x1b[J{_RESTORE}'
+# The terminals that have a line: each has one, whichever runs are within others or beside them.
+_taken: dict[tuple[int, ...], object] = {}
 
 
-class Line:
-    """The line on the screen."""
+class StatusLine:
+    """The line on the screen, drawn by a daemon thread from `start` to `stop`."""
 
-    __slots__ = ('_state', '_clock', '_writers', '_drawn', '_text', '_claim', '_pid', '__weakref__')
+    def __init__(self, stream: Any, text: Callable[[int], str]) -> None:
+        """Take a terminal, or raise an Exception where a stream is none that can have a line.
 
-    def __init__(self, state: State, clock: Callable[[], float]) -> None:
-        """Begin without a line; the clock is a monotonic one, in seconds."""
-        self._state = state
-        self._clock = clock
-        self._writers: list[_Writer] = []
-        self._drawn: deque[float] = deque(maxlen=_MOST)
-        # What is on the screen, and what it claims.
-        self._text = ''
-        self._claim: Claim | None = None
-        # A forked child inherits all this, and must not draw.
-        self._pid: int | None = os.getpid()
+        Args:
+            stream: the terminal.
+            text: returns what the line is to say, in so many columns at best.
+        """
+        self._given = stream.fileno()
+        self._terminal = _identity(self._given)
+        self._text = text
+        self._encoding = getattr(stream, 'encoding', None) or 'utf-8'
+        self._drawn = '', os.get_terminal_size(self._given)
+        if os.environ.get('TERM') == 'dumb' or not stream.isatty():
+            raise ValueError('no terminal that could have a line')
+        if _taken.setdefault(self._terminal, self) is not self:
+            raise ValueError('a terminal that has a line')
+        # A Run may redirect the stream's own.
+        self._own = os.dup(self._given)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._go, name='DoJobber progress', daemon=True)
+        self._process = os.getpid()
 
-    def make_way_for(self, stream: Any) -> None:
-        """Stay out of the way of what is written to a stream; the first one bears the line."""
-        self._writers.append(_Writer(stream, self))
+    def start(self) -> None:
+        """Begin to draw, unless there can be no other thread."""
+        atexit.register(self.stop)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self.close()
 
-    def want(self, leaves: int) -> None:
-        """Draw if more draws than that are left, else take back a claim that is not true now."""
-        with suppress(Exception):  # that is no matter of who writes; and other threads write, too
-            now, claim = self._clock(), self._state.claim()
-            left = _MOST - sum(now - each < 1 for each in self._drawn)
-            if left <= leaves:
-                if self._claim in (None, claim):
-                    return
-                claim = None
-            if self._pid == os.getpid() and not any(each.is_within_line for each in self._writers):
-                self._draw(claim, now)
+    def _go(self) -> None:
+        with suppress(Exception):
+            while not self._is_over.wait(_TICK):
+                self.tick()
+        self.close()
 
-    def put_back(self) -> None:
-        """Draw after text, which has erased the line."""
-        self.want(self._state.text_leaves)
+    def stop(self) -> None:
+        """Wait for the end; not long, though, if the terminal takes no text."""
+        if os.getpid() == self._process:  # a forked child has no such thread, but maybe its lock
+            atexit.unregister(self.stop)
+            self._is_over.set()
+            with suppress(RuntimeError):  # it may never have begun
+                self._thread.join(_PATIENCE)
 
-    def _draw(self, claim: Claim | None, now: float) -> None:
-        stream = self._writers[0].stream
-        width = columns(stream) - 1
-        text = self._state.line(claim, width, getattr(stream, 'encoding', None) or 'utf-8')
-        text = truncate(text, width) if width >= len('...') else ''
-        is_new = text != self._text
-        self._text, self._claim = text, claim
-        if is_new:
-            self._drawn.append(now)
-            self._write(_ERASE + text)
+    def tick(self) -> None:
+        """Draw the line anew if it has changed."""
+        descriptor = self._find()
+        if descriptor is None or not _is_free(descriptor):
+            return
+        size = os.get_terminal_size(descriptor)
+        text = self._text(size.columns - 1)
+        text = text.encode(self._encoding, 'backslashreplace').decode(self._encoding)
+        text = truncate(text, size.columns - 1)
+        if (text, size) != self._drawn and size.lines > 2 and size.columns > len('...'):
+            self._draw(descriptor, text, size)
 
-    def erase(self) -> None:
-        """Take the line off the screen."""
-        if self._text:
-            with suppress(Exception):
-                self._write(_ERASE)
-            self._text, self._claim = '', None
-
-    def _write(self, text: str) -> None:
-        # What a stream still holds back would come after the line.
-        for each in self._writers:
-            with suppress(Exception):
-                each.stream.flush()
-        self._writers[0].write(text)
-        self._writers[0].stream.flush()
+    def _draw(self, descriptor: int, text: str, size: os.terminal_size) -> None:
+        # All of it each time, as full-screen programs use the last row and reset the region.
+        begin = _WHOLE_SCREEN + _LEAVE_LAST_ROW + (_ERASE_BELOW if size != self._drawn[1] else '')
+        region = f'\x1b[1;{size.lines - 1}r\x1b[{size.lines};1H\x1b[m'
+        self._drawn = text, size
+        drawn = f'{begin}{_SAVE}{region}{text}\x1b[K{_RESTORE}'
+        os.write(descriptor, drawn.encode(self._encoding))
 
     def close(self) -> None:
-        """Take the line off the screen for good, and let go of the streams."""
-        self._pid = None
-        self.erase()
-        for each in self._writers:
-            each.remove()
+        """Leave the terminal as it would be without the line, for good: after the last tick."""
+        with suppress(Exception):
+            descriptor = self._find()
+            if self._drawn[0] and descriptor is not None:
+                rows = os.get_terminal_size(descriptor).lines
+                os.write(descriptor, f'{_SAVE}\x1b[r\x1b[{rows};1H\x1b[2K{_RESTORE}'.encode())
+        if self._find() == self._own:
+            os.close(self._own)
+        del _taken[self._terminal]
 
-    __del__ = close
-
-
-class _Writer:
-    """Takes the place of the ``write`` of a stream, for all who hold that stream.
-
-    Another stream in `sys.stderr` would miss those who hold the old one, as log handlers do.
-    """
-
-    __slots__ = ('stream', 'write', 'is_within_line', 'line', '_before')
-
-    def __init__(self, stream: Any, line: Line) -> None:
-        self.stream = stream
-        self.write: Callable[[Any], Any] = stream.write
-        #: Whether the last text did not end its line.
-        self.is_within_line = False
-        self.line = weakref.ref(line)
-        self._before = vars(stream).get('write')
-        vars(stream)['write'] = self
-
-    def __call__(self, text: Any) -> Any:
-        line = self.line()
-        if line is None or not isinstance(text, str) or not text:
-            return self.write(text)
-        line.erase()
-        self.is_within_line = not text.endswith('\n')
-        written = self.write(text)
-        line.put_back()
-        return written
-
-    def remove(self) -> None:
-        """Put the stream's own ``write`` back, unless something else has taken this one's place."""
-        attributes = vars(self.stream)
-        if attributes.get('write') is self:
-            del attributes['write']
-            if self._before is not None:
-                attributes['write'] = self._before
+    def _find(self) -> int | None:
+        """Return a descriptor of the terminal: a Job may have closed it, and opened a file."""
+        for descriptor in (self._own, self._given):
+            with suppress(OSError):
+                if _identity(descriptor) == self._terminal:
+                    return descriptor
+        return None
 
 
-def is_free_terminal(stream: Any) -> bool:
-    """Tell whether a stream is a terminal, and one that no line makes way for yet."""
-    try:
-        writer = vars(stream).get('write')
-        is_taken = isinstance(writer, _Writer) and writer.line() is not None
-        return bool(stream.isatty()) and os.environ.get('TERM') != 'dumb' and not is_taken
-    except Exception:
-        return False
+def _identity(descriptor: int) -> tuple[int, ...]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, status.st_rdev
+
+
+def _is_free(descriptor: int) -> bool:
+    """Return whether a terminal takes text, and no editor, pager or shell is at work on it."""
+    with suppress(OSError):  # it may be a terminal that no process group is in charge of
+        if os.tcgetpgrp(descriptor) != os.getpgrp():
+            return False
+    is_by_lines = termios.tcgetattr(descriptor)[3] & termios.ICANON
+    return bool(is_by_lines and select.select([], [descriptor], [], 0)[1])

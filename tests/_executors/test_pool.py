@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
-import re
 import sys
 import threading
 import warnings
@@ -41,6 +39,7 @@ from tests._executors.travelling import (
     There,
     noted,
 )
+from tests.terminal import Terminal
 
 
 def make(kind: str, workers: int) -> Executor:
@@ -239,20 +238,23 @@ def test_as_many_are_under_way_as_asked_for_or_as_there_are_workers(
 
 
 def test_progress_line_tells_how_many_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+    terminal, is_shown = Terminal(), threading.Event()
+    monkeypatch.setenv('TERM', 'xterm')
+    monkeypatch.setattr(sys, 'stderr', terminal.file)
+    jobs = [Job.clone(f'job{number}', Check=lambda self: is_shown.wait(30)) for number in range(3)]
+    watcher = Job.clone('watcher', Check=lambda self: watch())
 
-    terminal = Terminal()
-    monkeypatch.setattr(sys, 'stderr', terminal)
-    together = threading.Barrier(3)
-    jobs = [Job.clone(f'job{number}', Check=lambda self: together.wait(30)) for number in range(3)]
-    with ThreadPoolExecutor(3) as executor:
+    def watch() -> None:
+        terminal.read_until('0 of 5 Jobs done; job0.check and 3 more')
+        is_shown.set()
+
+    with ThreadPoolExecutor(4) as executor:
         dojob = DoJobber()
-        root = DummyJob.clone('root', DEPS=jobs)
+        root = DummyJob.clone('root', DEPS=(*jobs, watcher))
         dojob.configure(root, executor=executor, progress=True)
         dojob.checknrun()
-    assert re.search(r'0 of 4 Jobs done; job0 since [\d:]+ and 2 more', terminal.getvalue())
+    terminal.close()
+    assert is_shown.is_set()
 
 
 # What an executor does that goes wrong
