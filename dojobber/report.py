@@ -6,18 +6,19 @@ Owns the report and how it is made from the results of a run. Knows nothing of h
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dojobber._failures import Failure
 from dojobber._graph import Graph
 from dojobber._results import BLOCKING, Results
 from dojobber.job import Job
 from dojobber.outcome import Outcome, Phase
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ['Failure', 'JobReport', 'Report']
 
@@ -215,12 +216,16 @@ class Report:
 
     def __str__(self) -> str:
         """Return the summary as plain text, as wide as the terminal."""
+        import shutil
+
         from dojobber._output.summary import summary
 
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
 
 
 def _utc(seconds: float | None) -> datetime | None:
+    from datetime import datetime, timezone
+
     return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 

@@ -152,7 +152,10 @@ LOADED_LATE = {
     '_attributes': {'decimal', 'difflib', 'inspect', 'numbers'},
     '_graph': {'difflib'},
     '_output.graphviz': {'pathlib', 'subprocess', 'tempfile', 'webbrowser'},
+    '_output.console': {'textwrap'},
+    '_output.text': {'shutil'},
     '_workdir': {'fcntl'},
+    'report': {'datetime', 'shutil'},
     'dojobber': {'concurrent'},
 }
 

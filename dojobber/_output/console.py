@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from textwrap import indent
 from typing import Any
 
 from dojobber._failures import safe_str, trace
@@ -69,6 +68,8 @@ class Console:
         if phase in ('recheck', 'cleanup'):
             line += f' "{escape_message(self._mask(safe_str(error)))}"'
         if self._debug:
+            from textwrap import indent
+
             line += f'\n  Error was:\n{indent(self._trace(error), "  ")}'
         write(line if line.endswith('\n') else f'{line}\n')
 

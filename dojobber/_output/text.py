@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 import os
-import shutil
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -169,6 +168,8 @@ def columns(stream: Any) -> int:
         width = os.get_terminal_size(stream.fileno()).columns
     except Exception:
         width = 0
+    import shutil
+
     return width or shutil.get_terminal_size().columns
 
 
