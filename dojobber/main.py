@@ -39,6 +39,8 @@ def main(
     root: type[Job] | Callable[[Namespace], type[Job]],
     parser: ArgumentParser | None = None,
     argv: Sequence[str] | None = None,
+    *,
+    dojob: DoJobber | None = None,
     **options: Any,
 ) -> int:
     """Run a Job as a command: read the flags, run it, and return the exit status.
@@ -55,6 +57,8 @@ def main(
             has a short one already, only the long one is added. None means that the script has no
             arguments of its own.
         argv: the words of the command line; None means those of the process.
+        dojob: runs the Job, for scripts that look at it afterwards. None means a new one, which
+            shows the library's log from WARNING on.
         **options: those of `DoJobber.configure`, as defaults. ``summary`` and ``progress`` are
             True unless given.
 
@@ -69,7 +73,9 @@ def main(
         SystemExit: as argparse does: with 2 after a line that says what is wrong with the command
             line, a Job or an option; with 0 after ``--help``. Nothing has run then.
     """
-    return _until_signalled(lambda: _command(root, parser or _make_parser(root), argv, options))
+    return _until_signalled(
+        lambda: _command(root, parser or _make_parser(root), argv, dojob, options)
+    )
 
 
 class _Flags(NamedTuple):
@@ -142,23 +148,28 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 
 def _command(
-    root: Any, parser: ArgumentParser, argv: Sequence[str] | None, options: dict[str, Any]
+    root: Any,
+    parser: ArgumentParser,
+    argv: Sequence[str] | None,
+    dojob: DoJobber | None,
+    options: dict[str, Any],
 ) -> int:
     """Parse the command line, do what it says and return the exit status."""
     try:
         _add_flags(parser)
         args = parser.parse_args(argv)
         flags = _Flags(**{name: vars(args).pop(_OURS + name) for name in _Flags._fields})
-        return _execute(root, args, flags, options)
+        if callable(root) and not isinstance(root, type):
+            root = root(args)
+        return _execute(dojob or DoJobber(logging.WARNING), root, args, flags, options)
     except ConfigurationError as error:
         parser.error(escape(str(error)))
 
 
-def _execute(root: Any, args: Namespace, flags: _Flags, options: dict[str, Any]) -> int:
+def _execute(
+    dojob: DoJobber, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
+) -> int:
     """Do what the flags say and return the exit status."""
-    if callable(root) and not isinstance(root, type):
-        root = root(args)
-    dojob = DoJobber(logging.WARNING)
     with ExitStack() as stack:
         dojob.configure(root, **_settings(flags, options, stack))
         chosen = _choose(dojob.graph.nodes(), flags.only)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import pytest
 
 import dojobber
-from dojobber import DummyJob, Job, JobEnded, Outcome, RunonlyJob, RunStarted, main
+from dojobber import DoJobber, DummyJob, Job, JobEnded, Outcome, RunonlyJob, RunStarted, main
 from dojobber.__main__ import run
 from dojobber.main import main as main_of_its_module
 
@@ -326,6 +326,14 @@ def test_root_may_be_made_from_the_arguments_and_change_them() -> None:
     assert done == ["tea {'guests': 2}", "tea {'guests': 2}"]
 
 
+def test_dojobber_of_the_script_is_used_and_tells_it_all() -> None:
+    with DoJobber() as dojob:
+        assert main(Breakfast, argv=['-q'], dojob=dojob) == 0
+        assert done == ['milk', 'tea {}']  # Cleanups wait for the end of the block
+    assert done[2:] == ['milk back']
+    assert dojob.report()['Milk'].outcome is Outcome.CHANGED
+
+
 # --only and --list
 
 
@@ -573,7 +581,7 @@ def test_listeners_of_the_script_hear_of_the_run() -> None:
 
 SHOP = """\
 '''Keep the shop.'''
-from dojobber import DummyJob, Job, RunonlyJob
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from helper import NAME
 
 class Base(Job):
