@@ -251,6 +251,11 @@ def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
     """Run the chosen Jobs, or all if there are none; return the exit status."""
     try:
         dojob.checknrun(chosen or None)
+    except KeyboardInterrupt:
+        if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
+            with suppress(Exception, SystemExit):  # their lines are written
+                dojob.cleanup()  # what this Cleanup has left, and has held back
+        raise
     except (Exception, SystemExit) as error:
         if all(each.cleanup_exception is not error for each in dojob.report()):
             raise

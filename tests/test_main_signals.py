@@ -164,7 +164,7 @@ def ended_by(process: subprocess.Popen[str], number: signal.Signals) -> tuple[st
 
 
 @EACH
-def test_signal_in_a_cleanup_leaves_the_other_cleanups(
+def test_cleanup_that_a_signal_interrupts_is_called_again_and_then_the_others(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     with started(tmp_path, 'cleanup', '-v') as process:
@@ -172,8 +172,9 @@ def test_signal_in_a_cleanup_leaves_the_other_cleanups(
         process.send_signal(signal.SIGTERM)
         read_to(process.stdout, 'cleanup')
         process.send_signal(number)
+        read_to(process.stdout, 'cleanup')
         out, err = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
+    assert (process.returncode, out) == (128 + signal.SIGTERM, 'band gone\ntables back\n')
     assert 'Traceback' not in err
 
 
@@ -290,6 +291,23 @@ def test_interrupt_without_a_signal_is_that_of_ctrl_c() -> None:
 
     assert main(Interrupt, argv=['-q']) == 130
     assert done == ['clean']
+
+
+def test_cleanup_that_fails_when_it_is_called_again_changes_no_status(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Torn(Press):
+        NUMBER = signal.SIGTERM
+
+        def Cleanup(self) -> None:
+            done.append('clean')
+            if len(done) > 1:
+                raise RuntimeError('It is torn.')
+            super().Run()
+
+    assert main(Torn.clone('Torn once', Run=lambda self: None), argv=['-q']) == 143
+    assert done == ['clean'] * 2
+    assert capfd.readouterr().err.endswith('Torn once.cleanup: fail "It is torn."\n')
 
 
 def test_signal_is_named_by_what_it_raises() -> None:
