@@ -26,6 +26,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SECONDS = 60
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EACH = pytest.mark.parametrize('number', ALL)
+#: In a process of its own each of them takes a while.
+EACH_IN_A_PROCESS = pytest.mark.parametrize(
+    'number',
+    [
+        signal.SIGTERM,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 
 done: list[str] = []
 
@@ -120,7 +128,7 @@ def read_to(stream: Any, text: str) -> None:
     raise AssertionError(f'there was no {text}')
 
 
-@EACH
+@EACH_IN_A_PROCESS
 @pytest.mark.parametrize(
     ('where', 'cleanups'),
     [
@@ -143,7 +151,7 @@ def test_signal_in_the_code_of_the_script_ends_the_run_and_calls_cleanups(
     assert ('Band was interrupted' in err) == (where != 'plan')
 
 
-@EACH
+@EACH_IN_A_PROCESS
 @pytest.mark.parametrize('flags', [(), ('-j2',)], ids=['serial', 'threads'])
 def test_signal_in_a_wait_ends_the_run_and_calls_cleanups(
     flags: tuple[str, ...], number: signal.Signals, tmp_path: Path
@@ -163,7 +171,7 @@ def ended_by(process: subprocess.Popen[str], number: signal.Signals) -> tuple[st
             return process.communicate(timeout=5)
 
 
-@EACH
+@EACH_IN_A_PROCESS
 def test_cleanup_that_a_signal_interrupts_is_called_again_and_then_the_others(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -178,7 +186,7 @@ def test_cleanup_that_a_signal_interrupts_is_called_again_and_then_the_others(
     assert 'Traceback' not in err
 
 
-@EACH
+@EACH_IN_A_PROCESS
 def test_signal_while_a_thread_works_lets_it_end_its_try(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -190,7 +198,7 @@ def test_signal_while_a_thread_works_lets_it_end_its_try(
     assert 'Traceback' not in err
 
 
-@EACH
+@EACH_IN_A_PROCESS
 def test_signal_that_is_ignored_at_the_start_stays_so(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -412,7 +420,10 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
         sys.settrace(before)
 
 
-@pytest.mark.parametrize('flags', [(), ('-j2',), ('--list',), ('--graph',)])
+@pytest.mark.parametrize(
+    'flags',
+    [(), *(pytest.param((each,), marks=pytest.mark.slow) for each in ('-j2', '--list', '--graph'))],
+)
 def test_ctrl_c_before_any_line_is_status_130_and_loses_no_cleanup(
     flags: tuple[str, ...], capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ LOADED_LATE = {
     '_output.graphviz': {'pathlib', 'subprocess', 'tempfile', 'webbrowser'},
     '_workdir': {'fcntl'},
     'dojobber': {'concurrent'},
+    'main': {'argparse', 'concurrent', 'json', 'pathlib'},
 }
 
 
