@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from dojobber._attributes import dependencies_of, is_job, watched_by
-from dojobber._failures import PACKAGE, Failure, class_name, safe_str
+from dojobber._failures import Failure, class_name, safe_str
+from dojobber._own_code import PACKAGE
 from dojobber.errors import ConfigurationError
 from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.main import main

@@ -16,7 +16,7 @@ from operator import methodcaller
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dojobber._output.console import write
+from dojobber._output.stderr import write
 from dojobber._output.text import escape
 from dojobber.dojobber import DoJobber
 from dojobber.errors import ConfigurationError

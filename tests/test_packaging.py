@@ -29,7 +29,7 @@ PACKAGE = REPOSITORY / 'dojobber'
 #: The modules of the package, and which of the others each imports at its top.
 _IMPORTS = {
     '__init__': '_interrupt dojobber errors events job main outcome remote report',
-    '__main__': '_attributes _failures errors job main',
+    '__main__': '_attributes _failures _own_code errors job main',
     '_attempt': '_failures _interrupt _workdir errors job outcome',
     '_attributes': '_failures errors job',
     '_cleanup': '_attempt _failures _graph _interrupt _workdir job',
@@ -81,7 +81,7 @@ _IMPORTS = {
     'errors': '',
     'events': 'job outcome',
     'job': '',
-    'main': '_output.console _output.text dojobber errors job report',
+    'main': '_output.stderr _output.text dojobber errors job report',
     'outcome': '',
     'remote': '',
     'report': '_failures _graph _results job outcome',
