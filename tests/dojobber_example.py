@@ -3,6 +3,7 @@
 
     tests/dojobber_example.py -v                                         # it goes wrong
     tests/dojobber_example.py -v --battery_state charged --couch_space   # enjoy the film
+    tests/dojobber_example.py --help                                     # what else there is
 
 Every Job below uses something that dojobber offers; the comments say what. The world, which Jobs
 find as the keyword argument `world`, is made afresh for each evening, so nothing here lasts.
