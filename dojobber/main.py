@@ -181,8 +181,8 @@ def _execute(
         try:
             status = _run(dojob, chosen)
         finally:
-            if flags.graph is not None:
-                _show(dojob.graph_text(flags.graph))
+            # Without a graph, too: what the Jobs have printed may not be written yet.
+            _show(dojob.graph_text(flags.graph) if flags.graph else '')
             if not keep_report(dojob.report()):
                 status = 1
     return status

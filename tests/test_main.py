@@ -523,7 +523,7 @@ def unread() -> Iterator[int]:
     os.close(writing)
 
 
-FLAGS = pytest.mark.parametrize('flags', ['--list', '--graph -q', '--report - -q'])
+FLAGS = pytest.mark.parametrize('flags', ['--list', '--graph -q', '--report - -q', '-q'])
 
 
 @FLAGS
@@ -549,16 +549,18 @@ def test_stdout_that_is_full_is_a_line(
     assert capfd.readouterr().err == 'stdout: [Errno 28] No space left on device\n'
 
 
+@pytest.mark.slow
 @FLAGS
 def test_script_ends_quietly_when_nobody_reads(flags: str, unread: int, tmp_path: Path) -> None:
     (tmp_path / 'milk.py').write_text(
-        'import dojobber\nclass Milk(dojobber.DummyJob): pass\n'
+        'import dojobber\nclass Milk(dojobber.RunonlyJob):\n'
+        '    def Run(self): print("milk")\n'
         'raise SystemExit(dojobber.main(Milk))\n'
     )
     for command in ('exec "$0" milk.py', 'exec "$0" milk.py >&-'):
         ended = subprocess.run(
             ['sh', '-c', f'{command} {flags}', sys.executable],
-            env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+            env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'PYTHONUNBUFFERED': ''},
             stdout=unread,
             stderr=subprocess.PIPE,
             text=True,
