@@ -46,6 +46,7 @@ from dojobber.events import (
     Waiting,
 )
 from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.main import main
 from dojobber.outcome import Outcome, Phase
 from dojobber.remote import RemoteError, RemoteValue
 from dojobber.report import Failure, JobReport, Report
@@ -79,6 +80,7 @@ __all__ = [
     'TryEvent',
     'TryStarted',
     'Waiting',
+    'main',
     'uninterrupted',
 ]
 

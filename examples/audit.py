@@ -16,13 +16,13 @@ import argparse
 import json
 import stat
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dojobber import DoJobber, DummyJob, Job, JobReport, Outcome
+import dojobber
+from dojobber import ConfigurationError, DoJobber, DummyJob, Job, JobReport, Outcome
 
 # Which file may have which mode at most.
 MODES = {'etc/passwd': 0o644, 'etc/shadow': 0o640}
@@ -151,41 +151,41 @@ def as_dict(entry: JobReport) -> dict[str, Any]:
     }
 
 
-def parse(names: Sequence[str], argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def root(args: argparse.Namespace) -> type[Job]:
+    """Return the Job to begin with, and leave in the arguments what Jobs are called with."""
+    if not args.root.is_dir():
+        raise ConfigurationError(f'{args.root} is no directory')
+    del args.output
+    return baseline()
+
+
+def write(report: dict[str, Any], file: Path | None) -> None:
+    """Write a report to a file, or to stdout."""
+    text = json.dumps(report, indent=2) + '\n'
+    if file is None:
+        print(text, end='', flush=True)
+    else:
+        file.write_text(text)
+
+
+def main() -> int:
+    """Look at all rules, write the report; return the exit status."""
     parser = argparse.ArgumentParser(
         description='Look whether a machine keeps the rules.',
         epilog='Exit status: 0 all rules are kept, 1 one is broken, 2 it is not known.',
     )
     flag = parser.add_argument
     flag('--root', type=Path, default='/', help='where its files are (%(default)s)')
-    flag('--only', choices=names, metavar='RULE', help=f'one of: {", ".join(names)}')
     flag('--output', type=Path, metavar='FILE', help='for the report, instead of stdout')
-    args = parser.parse_args(argv)
-    if not args.root.is_dir():
-        parser.error(f'{args.root} is no directory')
-    return args
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Look at all rules, write the report; return the exit status.
-
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
     dojob = DoJobber()
     # With no_act each Check is called once: there is nothing that a second try could change.
-    dojob.configure(baseline(), no_act=True, summary=True)
-    args = parse(dojob.graph.nodes(), argv)
-    dojob.set_args(root=args.root)
-    dojob.checknrun(args.only)
+    status = dojobber.main(root, parser, dojob=dojob, no_act=True)
     rules = [as_dict(entry) for entry in dojob.report() if issubclass(entry.job, Rule)]
-    text = json.dumps({'root': str(args.root), 'rules': rules}, indent=2) + '\n'
+    if status > 1 or not rules:  # it was interrupted, or has listed the rules
+        return status
+    args = parser.parse_args()
     try:
-        if args.output is None:
-            print(text, end='', flush=True)
-        else:
-            args.output.write_text(text)
+        write({'root': str(args.root), 'rules': rules}, args.output)
     except OSError as error:  # 1 would mean that a rule is broken
         print(f'No report: {error}', file=sys.stderr)
         return 2

@@ -20,7 +20,6 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -30,7 +29,8 @@ from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dojobber import DoJobber, DummyJob, Job
+import dojobber
+from dojobber import ConfigurationError, DoJobber, DummyJob, Job
 
 CRATES = ('apple cherry fig lemon', 'ash elm oak yew', 'owl rook tit wren')
 # What to install for it, and what to import then.
@@ -161,50 +161,60 @@ def executor(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
     return None
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description='Make, hash, compress and check a dozen files.')
-    flag = parser.add_argument
+def parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Make the parser of what the Jobs run on, which must be known first, and that of all."""
+    place = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flag = place.add_argument
     where = ('none', 'threads', 'processes', *PACKAGES)
     flag('--on', choices=where, default='none', help='what the Jobs run on (%(default)s)')
     flag('--workers', type=int, default=2, help='how many at once (%(default)s)')
-    flag('--lines', type=int, default=30_000, help='how long each file is (%(default)s)')
     ways = multiprocessing.get_all_start_methods()
     flag('--start', choices=ways, help='how processes are started, in place of the usual way')
+    parser = argparse.ArgumentParser(
+        description='Make, hash, compress and check a dozen files.', parents=[place]
+    )
+    flag = parser.add_argument
+    flag('--lines', type=int, default=30_000, help='how long each file is (%(default)s)')
     flag('--directory', type=Path, help='where files are kept; else they are deleted at the end')
-    args = parser.parse_args(argv)
-    package, module = PACKAGES.get(args.on, ('', 'concurrent'))
-    if not find_spec(module):
-        parser.error(f"--on {args.on} needs a package: python3 -m pip install '{package}'")
-    if args.workers < 1:
-        parser.error(f'--workers must be at least 1, not {args.workers}')
-    if args.directory:
-        try:
-            args.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            parser.error(f'--directory: {error}')
-    return args
+    return place, parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def root(args: argparse.Namespace, stack: ExitStack) -> type[Job]:
+    """Return the Job to begin with, and leave in the arguments what Jobs are called with."""
+    lines, directory = args.lines, args.directory
+    vars(args).clear()
+    try:
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f'--directory: {error}') from error
+    made = directory or stack.enter_context(tempfile.TemporaryDirectory())
+    args.directory = Path(made).absolute()
+    return make_graph(lines)
+
+
+def main() -> int:
     """Have all files as they should be; return the exit status."""
-    args = parse(argv)
     began = time.monotonic()
+    place, parser = parsers()
+    chosen, _ = place.parse_known_args()
+    package, module = PACKAGES.get(chosen.on, ('', 'concurrent'))
+    if not find_spec(module):
+        parser.error(f"--on {chosen.on} needs a package: python3 -m pip install '{package}'")
+    if chosen.workers < 1:
+        parser.error(f'--workers must be at least 1, not {chosen.workers}')
+    dojob = DoJobber()
     with ExitStack() as stack:
-        directory = args.directory or stack.enter_context(tempfile.TemporaryDirectory())
-        directory = Path(directory).absolute()
-        pool = executor(args, stack)
-        dojob = DoJobber()
+        pool = executor(chosen, stack)
         # The standard pools and loky tell how many workers they have; Dask does not.
-        limit = args.workers if pool else None
-        root = make_graph(args.lines)
-        dojob.configure(root, summary=True, executor=pool, max_in_flight=limit)
-        dojob.set_args(directory)
-        dojob.checknrun()
+        limit = chosen.workers if pool else None
+        status = dojobber.main(
+            lambda args: root(args, stack), parser, dojob=dojob, executor=pool, max_in_flight=limit
+        )
     for job in sorted(dojob.report(), key=lambda job: job.name):
         print(f'{job.name}: {job.outcome}')
-    print(f'On {args.on}: {time.monotonic() - began:.1f} s')
-    return 0 if dojob.success() else 1
+    print(f'On {chosen.on}: {time.monotonic() - began:.1f} s')
+    return status
 
 
 # Without this, processes that are spawned would run the script again.

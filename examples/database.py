@@ -14,7 +14,6 @@ before it has. Mend the data or the migration, and run this again: it goes on fr
 from __future__ import annotations
 
 import argparse
-import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,8 @@ from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dojobber import DoJobber, Job
+import dojobber
+from dojobber import Job
 
 # What each is for, and its statements. Add new ones at the end, and never change an old one: there
 # are databases that have it already.
@@ -181,29 +181,21 @@ def plan(target: int) -> type[Job]:
     return DataIsSound.clone('DataIsSound', DEPS=(last,))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Bring the database to a version; return the exit status.
-
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of what is this script's own: dojobber adds its flags, such as -n."""
     parser = argparse.ArgumentParser(description='Bring a SQLite database to a version.')
-    flag, versions = parser.add_argument, range(1, len(MIGRATIONS) + 1)
+    flag, last = parser.add_argument, len(MIGRATIONS)
     flag('database', type=Path, help='the file; it is made if need be')
-    flag('--to', type=int, choices=versions, default=versions[-1], help='default: %(default)s')
-    flag('-n', '--no-act', action='store_true', help='only check, change nothing')
-    args = parser.parse_args(argv)
-    # A SIGTERM ends the script as Ctrl-C does: Cleanups are called.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    dojob = DoJobber()
-    dojob.configure(plan(args.to), no_act=args.no_act, summary=True, default_retry_delay=0.05)
-    dojob.set_args(database=args.database, target=args.to)
-    try:
-        dojob.checknrun()
-    except KeyboardInterrupt:
-        print('Interrupted.')
-    return 0 if dojob.success() else 1
+    flag(
+        '--to',
+        dest='target',
+        type=int,
+        choices=range(1, last + 1),
+        default=last,
+        help='the version (%(default)s)',
+    )
+    return parser
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(dojobber.main(lambda args: plan(args.target), make_parser(), default_retry_delay=0.05))

@@ -20,13 +20,13 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import dojobber
 from dojobber import ConfigurationError, DoJobber, DummyJob, Job, Outcome
 
 STATE = Path('.local/state/dotfiles')
@@ -164,35 +164,28 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Bring the files there; return the exit status.
+def root(args: argparse.Namespace) -> type[Job]:
+    """Return the Job to begin with, and leave in the arguments what Jobs are called with."""
+    folder = vars(args).pop('folder')
+    for each in (args.home, folder):
+        if not each.is_dir():
+            raise ConfigurationError(f'{each} is no directory')
+    return plan(folder.resolve())
 
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
+
+def main() -> int:
+    """Bring the files there, say of each what became of it, and return the exit status."""
     parser = argparse.ArgumentParser(description='Bring links and files into a home directory.')
     flag = parser.add_argument
     flag('--home', type=Path, required=True, help='the home directory')
     flag('--folder', type=Path, default='dotfiles', help='what to bring there (%(default)s)')
     flag('--force', action='store_true', help='replace files of the user')
-    flag('-n', '--no-act', action='store_true', help='say what would be done, change nothing')
-    args = parser.parse_args(argv)
-    for each in (args.home, args.folder):
-        if not each.is_dir():
-            parser.error(f'{each} is no directory')
     dojob = DoJobber()
-    try:
-        dojob.configure(
-            plan(args.folder.resolve()), no_act=args.no_act, summary=True, default_retry_delay=0.05
-        )
-    except ConfigurationError as error:
-        parser.error(str(error))  # a file is both in links and in files, for one
-    dojob.set_args(home=args.home, force=args.force)
-    dojob.checknrun()
+    status = dojobber.main(root, parser, dojob=dojob, default_retry_delay=0.05)
     for entry in dojob.report():
         if entry.outcome is not Outcome.OK and issubclass(entry.job, Entry):
             print(f'{entry.name}: {entry.outcome}')
-    return 0 if dojob.success() else 1
+    return status
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@
     examples/many_hosts.py hosts.json                # all of them
     examples/many_hosts.py hosts.json --only web1    # one, with what it needs
     examples/many_hosts.py hosts.json -n             # say what is to be done, change nothing
-    examples/many_hosts.py hosts.toml --at-once 8    # so many Jobs at a time
+    examples/many_hosts.py hosts.toml -j 8           # so many Jobs at a time
 
 where hosts.json, or the same in TOML, is
 
@@ -23,14 +23,13 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import dojobber
 from dojobber import ConfigurationError, DoJobber, DummyJob, Job
 
 if sys.version_info >= (3, 11):
@@ -122,6 +121,10 @@ class RunsServices(HostJob):
         write(self.etc / 'services', ''.join(f'{each}\n' for each in self.HOST.services))
 
 
+class HostIsReady(DummyJob):
+    """All of one host."""
+
+
 # Those that are made for each host, what others depend on first.
 HOST_JOBS: tuple[type[HostJob], ...] = (IsUp, HasUsers, HasRelease, RunsServices)
 
@@ -140,7 +143,7 @@ def for_host(name: str, host: Host) -> type[Job]:
         # A dependency that is not for each host, ReleaseIsThere, is shared as it is.
         deps = tuple(made.get(each, each) for each in job.DEPS)
         made[job] = job.clone(f'{name} {job.__name__}', HOST=host, DEPS=deps)
-    return DummyJob.clone(name, DEPS=tuple(made.values()))
+    return HostIsReady.clone(name, DEPS=tuple(made.values()))
 
 
 def read_inventory(file: Path) -> tuple[Path, dict[str, Host]]:
@@ -173,40 +176,26 @@ def as_host(folder: Path, entry: Mapping[str, Any]) -> Host:
     return Host(folder / entry['root'], **lists)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Bring the hosts up to date; return the exit status.
-
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
-    parser = argparse.ArgumentParser(description='Bring many hosts into their wanted state.')
-    flag = parser.add_argument
-    flag('inventory', type=Path, help='a JSON or TOML file')
-    flag('--only', metavar='HOST', help='bring only this one up to date')
-    flag('--at-once', type=int, default=1, metavar='N', help='Jobs at a time (%(default)s)')
-    flag('-n', '--no-act', action='store_true', help='only check, change nothing')
-    args = parser.parse_args(argv)
+def root(args: argparse.Namespace) -> type[Job]:
+    """Return the Job to begin with, and leave in the arguments what Jobs are called with."""
+    file = vars(args).pop('inventory')
     try:
-        release, hosts = read_inventory(args.inventory)
+        args.release, hosts = read_inventory(file)
+        return DummyJob.clone('All hosts', DEPS=[for_host(*each) for each in hosts.items()])
     except (OSError, ValueError, RecursionError) as error:
-        parser.error(f'{args.inventory}: {error}')
-    if args.only not in (None, *hosts):
-        parser.error(f'there is no host {args.only!r}, only {", ".join(hosts)}')
+        raise ConfigurationError(f'{file}: {error}') from error
+
+
+def main() -> int:
+    """Bring the hosts up to date, say of each what became of it, and return the exit status."""
+    parser = argparse.ArgumentParser(description='Bring many hosts into their wanted state.')
+    parser.add_argument('inventory', type=Path, help='a JSON or TOML file')
     dojob = DoJobber()
-    with ThreadPoolExecutor(args.at_once) if args.at_once > 1 else nullcontext() as pool:
-        try:
-            root = DummyJob.clone('All hosts', DEPS=[for_host(*each) for each in hosts.items()])
-            dojob.configure(
-                root, no_act=args.no_act, summary=True, default_retry_delay=0.05, executor=pool
-            )
-        except (ConfigurationError, ValueError) as error:  # of a name that no Job can have
-            parser.error(f'{args.inventory}: {error}')
-        dojob.set_args(release=release)
-        dojob.checknrun(args.only)
+    status = dojobber.main(root, parser, dojob=dojob, default_retry_delay=0.05)
     for entry in dojob.report():
-        if entry.name in hosts:
+        if issubclass(entry.job, HostIsReady):
             print(f'{entry.name}: {" ".join((entry.outcome, *entry.blocked_by))}')
-    return 0 if dojob.success() else 1
+    return status
 
 
 if __name__ == '__main__':

@@ -18,11 +18,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +29,8 @@ from urllib.request import ProxyHandler, build_opener
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dojobber import DoJobber, Job
+import dojobber
+from dojobber import Job, RunonlyJob, uninterrupted
 
 # What there is, and what each needs; what is needed comes first.
 SERVICES: dict[str, tuple[str, ...]] = {
@@ -42,7 +40,6 @@ SERVICES: dict[str, tuple[str, ...]] = {
     'shop': ('pricing', 'stock'),
 }
 DELAY = 0.05
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class MakeFolder(Job):
@@ -53,7 +50,7 @@ class MakeFolder(Job):
             raise RuntimeError('There is no folder yet.')
 
     def Run(self, **_: object) -> None:
-        with undisturbed():
+        with uninterrupted():
             self.storage['folder'] = TemporaryDirectory(prefix='services-')
         self.global_storage['folder'] = Path(self.storage['folder'].name)
 
@@ -71,26 +68,25 @@ class StartService(Job):
         if self.NAME not in self.global_storage:
             raise RuntimeError(f'{self.NAME} has not been started.')
 
-    def Run(self, mute: str) -> None:
+    def Run(self, mute: str, **_: object) -> None:
         folder = self.global_storage['folder']
         needs = [(folder / each).read_text() for each in SERVICES[self.NAME]]
         mode = 'mute' if mute == self.NAME else 'well'
         command = [sys.executable, __file__, 'be', self.NAME, mode, folder / self.NAME, *needs]
-        with undisturbed():  # or else there could be a process that no Cleanup knows of
+        with uninterrupted():  # or else there could be a process that no Cleanup knows of
             # In a session of its own, or else Ctrl-C would stop all of them at once, in no order.
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
             self.storage['process'] = self.global_storage[self.NAME] = process
 
     def Cleanup(self) -> None:
-        process = self.storage.get('process')
-        if process is None or process.poll() is not None:
+        if 'process' not in self.storage:
             return
+        process = self.storage['process']
         process.terminate()
         try:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=2)
-        finally:
-            process.kill()  # if it is still there
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
             process.wait()
         print(f'{self.NAME} is stopped.', flush=True)
 
@@ -125,6 +121,17 @@ class AllWorkTogether(Job):
         return found
 
 
+class Use(RunonlyJob):
+    """What the services are for; in this example somebody may look at them."""
+
+    IN_DRIVER = True  # with -j too: Ctrl-C comes there
+
+    def Run(self, serve: bool, **_: object) -> None:
+        print(fetch((self.global_storage['folder'] / list(SERVICES)[-1]).read_text()), flush=True)
+        if serve:
+            Event().wait()
+
+
 def plan(patience: float) -> type[Job]:
     """Return a Job that depends on all services, and waits so many seconds for each."""
     waits: dict[str, type[Job]] = {}
@@ -134,7 +141,8 @@ def plan(patience: float) -> type[Job]:
         waits[name] = ServiceAnswers.clone(
             f'{name} answers', NAME=name, DEPS=(start,), TRIES=max(1, patience / DELAY)
         )
-    return AllWorkTogether.clone('AllWorkTogether', DEPS=tuple(waits.values()))
+    together = AllWorkTogether.clone('AllWorkTogether', DEPS=tuple(waits.values()))
+    return Use.clone('Use', DEPS=(together,))
 
 
 def fetch(url: str) -> str:
@@ -166,59 +174,18 @@ def be(name: str, mode: str, file: str, *needs: str) -> None:
         server.serve_forever()
 
 
-def interrupt(*_: object) -> None:
-    """End the run as Ctrl-C does, and let no second signal disturb the Cleanups."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let a signal wait for the end of the block."""
-    came: list[int] = []
-    before = {each: signal.signal(each, lambda *_: came.append(1)) for each in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            interrupt()
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Start, check and stop all services; return the exit status.
-
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of what is this script's own: dojobber adds its flags, such as -v."""
     parser = argparse.ArgumentParser(description='Start, check and stop some services.')
     flag = parser.add_argument
     flag('--serve', action='store_true', help='go on until Ctrl-C')
     flag('--patience', type=float, default=10, help='seconds for each to answer (%(default)s)')
     flag('--mute', choices=SERVICES, help='let this one never answer')
-    flag('-v', '--verbose', action='store_true', help='show a line for each phase')
-    args = parser.parse_args(argv)
-    for number in SIGNALS:
-        signal.signal(number, interrupt)
-    try:
-        with DoJobber() as dojob:
-            dojob.configure(plan(args.patience), verbose=args.verbose, summary=True)
-            dojob.set_args(mute=args.mute)
-            dojob.checknrun()
-            if dojob.success():
-                print(dojob.noderesults['AllWorkTogether'], flush=True)
-                if args.serve:
-                    Event().wait()
-    except KeyboardInterrupt:
-        print('Interrupted.', flush=True)
-        dojob.cleanup()  # what is left, if it was a Cleanup that was interrupted
-    return 0 if dojob.success() else 1
+    return parser
 
 
 if __name__ == '__main__':
     if sys.argv[1:2] == ['be']:
         be(*sys.argv[2:])
     else:
-        sys.exit(main())
+        sys.exit(dojobber.main(lambda args: plan(args.patience), make_parser()))

@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import html
-import signal
 import sys
-from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,7 +25,8 @@ from urllib.request import ProxyHandler, build_opener
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dojobber import DoJobber, Job
+import dojobber
+from dojobber import Job, RunonlyJob
 
 PAGE = """\
 <!doctype html>
@@ -127,6 +126,17 @@ class SiteAnswers(Job):
             raise RuntimeError('What the server sends is another page.')
 
 
+class Serve(RunonlyJob):
+    """Visitors can come until Ctrl-C or SIGTERM, which end the run: then the server is stopped."""
+
+    DEPS = (SiteAnswers,)
+    IN_DRIVER = True  # with -j too: Ctrl-C comes there
+
+    def Run(self, **_: Any) -> None:
+        print('Serving at', self.global_storage['url'], flush=True)
+        Event().wait()
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Serves files."""
 
@@ -145,8 +155,8 @@ def checksum(content: bytes) -> str:
     return f'{hashlib.sha256(content).hexdigest()}  index.html\n'
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of what is this script's own: dojobber adds its flags, such as -n."""
     parser = argparse.ArgumentParser(description='Bring a small web site up to date.')
     flag = parser.add_argument
     flag('--folder', type=Path, default='public', help='where the site is (%(default)s)')
@@ -154,41 +164,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     flag('--title', default='My site', help='its title (%(default)s)')
     flag('--port', type=int, default=0, help='of the server; 0 means any that is free, the default')
     flag('--serve', action='store_true', help='go on serving until Ctrl-C')
-    flag('-n', '--no-act', action='store_true', help='only check, change nothing')
-    flag('-v', '--verbose', action='store_true', help='show a line for each phase')
-    flag('--graph', action='store_true', help='show in the end what became of each Job')
-    return parser.parse_args(argv)
+    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Bring the site up to date; return the exit status.
-
-    Args:
-        argv: the command line's arguments; None means those of the process.
-    """
-    args = parse(argv)
-    # A SIGTERM ends the script as Ctrl-C does: the server is stopped first.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with DoJobber() as dojob:
-            dojob.configure(
-                SiteAnswers,
-                no_act=args.no_act,
-                verbose=args.verbose,
-                summary=True,
-                default_retry_delay=0.05,
-            )
-            dojob.set_args(**vars(args))
-            dojob.checknrun()
-            if args.graph:
-                print(dojob.graph_text(), end='')
-            if args.serve and dojob.success():
-                print('Serving at', dojob.noderesults['StartServer'], flush=True)
-                Event().wait()
-    except KeyboardInterrupt:
-        print('Stopped.')
-    return 0 if dojob.success() else 1
+def root(args: argparse.Namespace) -> type[Job]:
+    """Return the Job to begin with."""
+    return Serve if args.serve else SiteAnswers
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(dojobber.main(root, make_parser(), default_retry_delay=0.05))

@@ -3,6 +3,7 @@
 
     tests/dojobber_example.py -v                                         # it goes wrong
     tests/dojobber_example.py -v --battery_state charged --couch_space   # enjoy the film
+    tests/dojobber_example.py --help                                     # what else there is
 
 Every Job below uses something that dojobber offers; the comments say what. The world, which Jobs
 find as the keyword argument `world`, is made afresh for each evening, so nothing here lasts.
@@ -11,8 +12,6 @@ find as the keyword argument `world`, is made afresh for each evening, so nothin
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from typing import Any, ClassVar
 if not __package__:  # started by its path: the library is next door
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import dojobber
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 
 MOVIES = ('Brazil', 'Clue', 'Noises Off', 'The Princess Bride', 'Zardoz')
@@ -303,13 +303,10 @@ class WatchMovie(MovieJob):
         world.credits_rolled = True
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the evening's own flags. What all scripts need is added by dojobber."""
     parser = argparse.ArgumentParser(description='Have a movie night, or find out why not.')
     flag = parser.add_argument
-    flag('-n', '--no-act', action='store_true', help='only check, change nothing')
-    flag('-v', '--verbose', action='store_true', help='show a line for each phase')
-    flag('-d', '--debug', action='store_true', help='show stack traces too')
     flag('--app-logs', action='store_true', help='show what the Jobs themselves have to say')
     flag('--movie', choices=MOVIES, default=MOVIES[0], help='what to watch (%(default)s)')
     flag('--battery_state', choices=('dead', 'charged'), default='dead', help='of the remote')
@@ -331,26 +328,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     flag('--png_output', metavar='FILE', help='write the graph as it is after the run')
     flag('--summary', action='store_true', help='say at the end what went wrong, and why')
-    flag('--progress', action='store_true', help='show on the terminal how far it is')
-    flag('--mermaid', action='store_true', help='print the graph for Mermaid after the run')
-    flag('--report-json', metavar='FILE', help='write the report of the run')
-    return parser.parse_args(argv)
+    return parser
 
 
-def write_png(dojob: DoJobber, png: str) -> None:
-    """Write the graph to a file, which is left as it is if there is no picture."""
-    picture = io.BytesIO()
-    dojob.write_graph(picture)
-    Path(png).write_bytes(picture.getvalue())
-
-
-def write_report(dojob: DoJobber, path: str) -> None:
-    """Write all that the report of the run has to say."""
-    Path(path).write_text(json.dumps(dojob.report().as_dict(), indent=2) + '\n')
+def prepare(args: argparse.Namespace) -> type[Job]:
+    """Get ready for an evening; return the root."""
+    LOG.handlers = [logging.StreamHandler()]
+    LOG.propagate = False
+    LOG.setLevel(logging.INFO if args.app_logs else logging.WARNING)
+    invite(FRIENDS)
+    if args.x11 and args.display_prerungraph:
+        before = DoJobber()
+        before.configure(WatchMovie)
+        keep('picture before', before.display_graph)
+    args.world = World()  # Jobs are called with all that is in args
+    return WatchMovie
 
 
 def keep(what: str, make: Callable[..., None], *args: Any) -> None:
-    """Make a picture or a report; what goes wrong spoils that, not the evening."""
+    """Make a picture; what goes wrong spoils that, not the evening."""
     try:
         make(*args)
     except (OSError, RuntimeError) as error:
@@ -363,35 +359,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the command line's arguments; None means those of the process.
     """
-    args = parse(argv)
-    LOG.handlers = [logging.StreamHandler()]
-    LOG.propagate = False
-    LOG.setLevel(logging.INFO if args.app_logs else logging.WARNING)
-    invite(FRIENDS)
-    dojob = DoJobber()
-    dojob.configure(
-        WatchMovie,
-        no_act=args.no_act,
-        verbose=args.verbose,
-        debug=args.debug,
-        default_retry_delay=MovieJob.RETRY_DELAY,
-        summary=args.summary,
-        progress=args.progress,
-    )
-    # As keyword arguments, each Job names those that it needs.
-    dojob.set_args(world=World(), **vars(args))
-    if args.x11 and args.display_prerungraph:
-        keep('picture before', dojob.display_graph)
-    dojob.checknrun()
+    parser, dojob = make_parser(), DoJobber()
+    # Quiet unless asked: everybody is watching a film.
+    status = dojobber.main(prepare, parser, argv, dojob=dojob, summary=False)
+    args = parser.parse_args(argv)
+    if args.summary:
+        print(dojob.report(), file=sys.stderr)
     if args.x11:
         keep('picture after', dojob.display_graph)
     if args.png_output:
-        keep('picture as PNG', write_png, dojob, args.png_output)
-    if args.report_json:
-        keep('report', write_report, dojob, args.report_json)
-    if args.mermaid:
-        print(dojob.graph_text('mermaid'), end='')
-    return 0 if dojob.success() else 1
+        keep('picture as PNG', dojob.write_graph, args.png_output)
+    return status
 
 
 if __name__ == '__main__':

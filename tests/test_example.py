@@ -232,8 +232,7 @@ def test_movie_night_opens_windows_only_with_x11(
         *('', '-n', '-v', '-d', '--app-logs', '--battery_state charged', '--battery_state dead'),
         *('--couch_space', '--movie Zardoz', '--movie Clue', '--display_prerungraph', '--x11'),
         *('--no-x11', '--png_output /nonexistent/movie.png', '--pizza_success_try 0'),
-        *('--pop_success_try 0', '--bowl_success_try 0', '--summary', '--progress', '--mermaid'),
-        '--report-json /nonexistent/report.json',
+        *('--pop_success_try 0', '--bowl_success_try 0', '--summary', '--graph', '--graph dot'),
     ],
 )
 def test_movie_night_with_one_flag_fails_without_a_traceback_or_warning(
@@ -258,7 +257,7 @@ def test_movie_night_with_any_flags_ends_without_a_traceback(
         ('--display_prerungraph', '--x11'),
         ('--png_output', str(tmp_path / 'movie.png')),
         ('--pizza_success_try', '1', '--bowl_success_try', '0'),
-        ('--summary', '--progress', '--mermaid', '--report-json', str(tmp_path / 'report.json')),
+        ('--summary', '--graph=mermaid', '--report', str(tmp_path / 'report.json')),
     )
     for chosen in itertools.product((False, True), repeat=len(flags)):
         argv = [word for flag, taken in zip(flags, chosen) if taken for word in flag]
@@ -275,7 +274,7 @@ def test_movie_night_with_summary_says_what_went_wrong(capfd: pytest.CaptureFixt
 
 
 def test_movie_night_prints_its_graph_for_mermaid(capfd: pytest.CaptureFixture[str]) -> None:
-    dojobber_example.main(['--mermaid'])
+    dojobber_example.main(['--graph=mermaid'])
     out = capfd.readouterr().out
     assert out.startswith('flowchart TD\n')
     assert '["TurnOnTV: failed"]:::failed\n' in out
@@ -283,7 +282,7 @@ def test_movie_night_prints_its_graph_for_mermaid(capfd: pytest.CaptureFixture[s
 
 def test_movie_night_writes_its_report(tmp_path: Path) -> None:
     path = tmp_path / 'report.json'
-    dojobber_example.main(['--report-json', str(path)])
+    dojobber_example.main(['--report', str(path)])
     report = json.loads(path.read_text())
     assert report['success'] is False
     outcomes = {job['name']: job['outcome'] for job in report['jobs']}
@@ -301,5 +300,5 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     flags = '-n -v -d --app-logs --movie --battery_state --couch_space --pizza_success_try'
     more = '--pop_success_try --bowl_success_try --display_prerungraph --x11 --no-x11 --png_output'
-    news = '--summary --progress --mermaid --report-json'
+    news = '--summary --graph --report --only --list -q'
     assert all(flag in text for flag in f'{flags} {more} {news}'.split())

@@ -134,7 +134,7 @@ def test_dry_run_changes_nothing(shop: Path, tmp_path_factory: pytest.TempPathFa
     assert files(nothing) == []
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_undoes_the_migration_that_it_meets_and_keeps_the_backup(
     shop: Path, number: signal.Signals
 ) -> None:
@@ -161,8 +161,8 @@ def test_signal_undoes_the_migration_that_it_meets_and_keeps_the_backup(
             stdout, _ = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    assert process.returncode == 1
-    assert stdout == b'As it was before: shop.db.v2\nInterrupted.\n'
+    assert process.returncode == 128 + number
+    assert stdout == b'As it was before: shop.db.v2\n'
     assert dump(shop / 'shop.db') == dump(shop / 'shop.db.v2') == before
     assert run(shop).returncode == 0
     assert version(shop) == 4

@@ -1,0 +1,374 @@
+"""main: makes a command of a Job, with flags, signals and an exit status.
+
+Owns the command line. Asks `DoJobber` for all else, as any script could.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from fnmatch import fnmatchcase
+from operator import methodcaller
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dojobber._output.stderr import write
+from dojobber._output.text import escape
+from dojobber.dojobber import DoJobber
+from dojobber.errors import ConfigurationError
+from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.report import Report
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+__all__ = ['main']
+
+# No name of the user's begins so.
+_OURS = 'dojobber '
+_SIGNALS = [
+    getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
+]
+
+
+def main(
+    root: type[Job] | Callable[[Namespace], type[Job]],
+    parser: ArgumentParser | None = None,
+    argv: Sequence[str] | None = None,
+    *,
+    dojob: DoJobber | None = None,
+    **options: Any,
+) -> int:
+    """Run a Job as a command: read the flags, run it, and return the exit status.
+
+    This is all that a script needs at its end::
+
+        if __name__ == '__main__':
+            raise SystemExit(dojobber.main(WatchMovie))
+
+    Args:
+        root: the Job that is to succeed in the end; or a function that is called with the parsed
+            arguments and returns it. The function may change the arguments.
+        parser: has the arguments of the script, and gets the flags of this function too. Where it
+            has a short one already, only the long one is added. None means that the script has no
+            arguments of its own.
+        argv: the words of the command line; None means those of the process.
+        dojob: runs the Job, for scripts that look at it afterwards. None means a new one, which
+            shows the library's log from WARNING on.
+        **options: those of `DoJobber.configure`, as defaults. ``summary`` and ``progress`` are
+            True unless given.
+
+    The parser's arguments go to `DoJobber.set_args`, as keywords and without those added here.
+
+    Returns:
+        0 if each Job succeeded. 1 if one did not, which includes one that only would run, or if a
+        Cleanup failed or the report could not be written. 128 and the number of the signal if
+        SIGINT (Ctrl-C), SIGTERM or SIGHUP ended the run.
+
+    Raises:
+        SystemExit: as argparse does: with 2 after a line that says what is wrong with the command
+            line, a Job or an option; with 0 after ``--help``. Nothing has run then.
+    """
+    return _until_signalled(
+        lambda: _command(root, parser or _make_parser(root), argv, dojob, options)
+    )
+
+
+class _Flags(NamedTuple):
+    """What the flags of this module were."""
+
+    no_act: bool
+    verbose: bool
+    debug: bool
+    quiet: bool
+    #: None: as the options say.
+    jobs: int | None
+    #: Names of Jobs, and patterns.
+    only: Sequence[str]
+    list: bool
+    #: The format.
+    graph: str | None
+    #: The file.
+    report: str | None
+    keep: bool
+
+
+def _make_parser(root: Any) -> ArgumentParser:
+    """Make the parser of a script without arguments of its own."""
+    from argparse import ArgumentParser
+
+    module = sys.modules.get(getattr(root, '__module__', ''))
+    return ArgumentParser(description=_first_line(module) or _first_line(root))
+
+
+def _first_line(documented: Any) -> str:
+    return str(getattr(documented, '__doc__', None) or '').strip().partition('\n')[0]
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    """Add the flags to a parser, unless an earlier call has done it."""
+    from argparse import ArgumentError
+
+    if parser.get_default(f'{_OURS}no_act') is not None:
+        return
+    group = parser.add_argument_group('how to run the Jobs', conflict_handler='error')
+
+    def flag(long: str, text: str, short: str = '', **settings: Any) -> None:
+        settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
+        if short:
+            with suppress(ArgumentError):  # the script has one
+                group.add_argument(short, long, **settings)
+                return
+        try:
+            group.add_argument(long, **settings)
+        except ArgumentError:
+            raise ConfigurationError(
+                f'main() adds {long} to the parser; take it out or give it another name'
+            ) from None
+
+    switch: dict[str, Any] = {'action': 'store_true'}
+    flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
+    flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
+    flag('--debug', 'write stack traces, too', '-d', **switch)
+    flag('--quiet', 'write neither a summary nor the progress', '-q', **switch)
+    flag('--jobs', 'try up to N Jobs at a time, on threads', '-j', type=int, metavar='N')
+    only = 'run only this Job and what it depends on; a name or a shell pattern, again for more'
+    flag('--only', only, action='append', default=[], metavar='JOB')
+    flag('--list', 'list the Jobs in order, run none', **switch)
+    formats = ('text', 'mermaid', 'dot')
+    graph = 'print the graph after the run'
+    flag('--graph', graph, nargs='?', choices=formats, const='text')
+    report = 'write the report as .json, .xml (JUnit) or .html; - prints it as JSON'
+    flag('--report', report, metavar='FILE')
+    flag('--keep', 'call no Cleanup', **switch)
+
+
+def _command(
+    root: Any,
+    parser: ArgumentParser,
+    argv: Sequence[str] | None,
+    dojob: DoJobber | None,
+    options: dict[str, Any],
+) -> int:
+    """Parse the command line, do what it says and return the exit status."""
+    try:
+        _add_flags(parser)
+        args = parser.parse_args(argv)
+        flags = _Flags(**{name: vars(args).pop(_OURS + name) for name in _Flags._fields})
+        if callable(root) and not isinstance(root, type):
+            root = root(args)
+        return _execute(dojob or DoJobber(logging.WARNING), root, args, flags, options)
+    except ConfigurationError as error:
+        parser.error(escape(str(error)))
+
+
+def _execute(
+    dojob: DoJobber, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
+) -> int:
+    """Do what the flags say and return the exit status."""
+    with ExitStack() as stack:
+        dojob.configure(root, **_settings(flags, options, stack))
+        chosen = _choose(dojob.graph.nodes(), flags.only)
+        if flags.list:
+            return 0 if _show(_listing(dojob, chosen)) else 1
+        keep_report = _report_writer(flags.report)
+        dojob.set_args(**vars(args))
+        status = 1
+        try:
+            status = _run(dojob, chosen)
+        finally:
+            # Without a graph, too: what the Jobs have printed may not be written yet.
+            _show(dojob.graph_text(flags.graph) if flags.graph else '')
+            if not keep_report(dojob.report()):
+                status = 1
+    return status
+
+
+def _settings(flags: _Flags, options: dict[str, Any], stack: ExitStack) -> dict[str, Any]:
+    """Return the options of configure(), with those that the flags change."""
+    settings = {'summary': True, 'progress': True, **options}
+    given = {'no_act': flags.no_act, 'verbose': flags.verbose, 'debug': flags.debug}
+    settings |= {name: True for name, is_given in given.items() if is_given}
+    if flags.quiet:
+        settings |= {'summary': False, 'progress': False}
+    if flags.keep:
+        settings['cleanup'] = False
+    if flags.jobs is not None:
+        settings |= {'executor': _threads(flags.jobs, stack), 'max_in_flight': None}
+    return settings
+
+
+def _threads(count: int, stack: ExitStack) -> Any:
+    """Return an executor of so many threads; None for one, which is the thread that is there."""
+    if count < 1:
+        raise ConfigurationError(f'--jobs must be at least 1, got {count}')
+    if count == 1:
+        return None
+    from concurrent.futures import ThreadPoolExecutor
+
+    return stack.enter_context(ThreadPoolExecutor(count))
+
+
+def _choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the names that are given or match a pattern, in the order of the graph."""
+    chosen = set()
+    for pattern in patterns:
+        found = {pattern} & {*names} or {each for each in names if fnmatchcase(each, pattern)}
+        if not found:
+            raise ConfigurationError(f'--only: there is no Job {pattern!r}; --list shows them all')
+        chosen |= found
+    return [each for each in names if each in chosen]
+
+
+def _listing(dojob: DoJobber, chosen: Sequence[str]) -> str:
+    """Return a line for each Job, in order: its name, and the first line of its docstring.
+
+    Args:
+        dojob: has the graph.
+        chosen: names of Jobs; list these and what they depend on. None of them means all.
+    """
+    listed = {*(chosen or dojob.graph.nodes())}
+    for dependent, dependency in reversed(dojob.graph.edges()):  # dependents come first
+        if dependent in listed:
+            listed.add(dependency)
+    jobs = [each for each in dojob.graph.jobs if each.__name__ in listed]
+    width = min(max(len(escape(each.__name__)) for each in jobs), 30)
+    lines = (f'{escape(each.__name__):{width}}  {escape(_purpose(each))}' for each in jobs)
+    return ''.join(f'{line.rstrip()}\n' for line in lines)
+
+
+def _purpose(job: type[Job]) -> str:
+    """Return the first line of the docstring of a Job, or of the nearest of its bases with one."""
+    own = [each for each in job.__mro__ if each not in (DummyJob, RunonlyJob, Job, object)]
+    return next(filter(None, map(_first_line, own)), '')
+
+
+def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
+    """Run the chosen Jobs, or all if there are none; return the exit status."""
+    try:
+        dojob.checknrun(chosen or None)
+    except KeyboardInterrupt:
+        if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
+            with suppress(Exception, SystemExit):  # their lines are written
+                dojob.cleanup()  # what this Cleanup has left, and has held back
+        raise
+    except (Exception, SystemExit) as error:
+        if all(each.cleanup_exception is not error for each in dojob.report()):
+            raise
+        return 1  # its line is written
+    return 0 if dojob.success() else 1
+
+
+def _report_writer(path: str | None) -> Callable[[Report], bool]:
+    """Return what writes a report; it returns whether it could.
+
+    Args:
+        path: of the file; ``-`` means stdout, None that no report is wanted.
+
+    Raises:
+        ConfigurationError: the file can't be written, or its suffix is unknown.
+    """
+    if path is None:
+        return lambda report: True
+    if path == '-':
+        return lambda report: _show(_as_json(report))
+    kind = os.path.splitext(path)[1].lower()
+    if kind not in _FORMATS:
+        raise ConfigurationError(f'--report must end in {", ".join(_FORMATS)}, got {path!r}')
+    path = os.path.abspath(path)
+    try:
+        open(path, 'a').close()  # what is in it stays until there is something better
+    except OSError as error:
+        raise ConfigurationError(f'--report: {error}') from None
+    return lambda report: _write_report(path, _FORMATS[kind](report))
+
+
+def _write_report(path: str, text: str) -> bool:
+    from pathlib import Path  # late, like all that few runs need
+
+    try:
+        Path(path).write_text(text, 'utf-8', 'backslashreplace')
+    except OSError as error:
+        write(f'No report: {error}\n')
+        return False
+    return True
+
+
+def _as_json(report: Report) -> str:
+    import json
+
+    return json.dumps(report.as_dict(), indent=2) + '\n'
+
+
+_FORMATS: dict[str, Callable[[Report], str]] = {
+    '.json': _as_json,
+    '.xml': methodcaller('as_junit'),
+    '.html': methodcaller('as_html'),
+}
+
+
+def _show(text: str) -> bool:
+    """Write to stdout, spelled as it can be there; return whether that has worked.
+
+    That nobody reads it is no failure: ``head`` goes when it has enough.
+    """
+    stream = sys.stdout
+    encoding = getattr(stream, 'encoding', None) or 'utf-8'
+    try:
+        print(text.encode(encoding, 'backslashreplace').decode(encoding), end='', flush=True)
+    except ValueError:  # it is closed
+        return False
+    except OSError as error:
+        _discard(stream)
+        if not isinstance(error, BrokenPipeError):
+            write(f'stdout: {error}\n')
+            return False
+    return True
+
+
+def _discard(stream: Any) -> None:
+    """Have what a stream still holds go nowhere; at its end Python would stumble over it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError):  # it has no descriptor
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _until_signalled(work: Callable[[], int]) -> int:
+    """Return what a call returns, or else 128 and the number of the signal that has ended it.
+
+    Signals that are ignored stay so, and those that the script handles are left to it.
+    """
+    came: list[int] = []
+    replaced: dict[int, Any] = {}
+    is_over, process = False, os.getpid()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a worker that was forked meanwhile ends as it always would
+            signal.signal(number, replaced[number])
+            signal.raise_signal(number)
+        elif not is_over:
+            came.append(number)
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    try:
+        with suppress(ValueError):  # in other threads nothing comes
+            for number in _SIGNALS:
+                found = signal.getsignal(number)
+                if found in (signal.SIG_DFL, signal.default_int_handler):
+                    replaced[number] = found
+                    signal.signal(number, handle)
+        status = work()
+        is_over = True  # here, where a signal that comes before it is caught
+    except KeyboardInterrupt:
+        status = 128 + (came or [signal.SIGINT])[0]
+    finally:
+        is_over = True
+        with suppress(ValueError):
+            for number, found in replaced.items():
+                signal.signal(number, found)
+    return status
