@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 
 from dojobber._failures import Failure, trace
 from dojobber._output.palette import LOOKS, WORDS
@@ -20,11 +21,11 @@ from dojobber._output.text import escape, escape_message, listed, truncate
 from dojobber.outcome import Outcome, Phase
 from dojobber.report import JobReport, Report
 
-# With these, 1,000 Jobs are less than 1 MB, whatever became of them.
+# All but the style sheet; the graph is left out if there is too much.
+_MOST_BYTES = 980_000
 _MOST_ROWS = 2000
 _MOST_REASONS = 150_000  # letters
 _MOST_DRAWN = 5000  # Jobs and dependencies
-_MOST_GRAPH = 600_000  # letters
 _MOST_BARS = 50
 # Of one Job: the letters of a traceback and of a line, the lines of a reason, a list of names.
 _TRACE, _LINE, _LINES, _LIST, _NAME = 20_000, 400, 12, 120, 120
@@ -36,11 +37,11 @@ _BAD = (Outcome.FAILED, Outcome.INTERRUPTED)
 
 _STYLE = """\
 .dojobber{--bg:#fff;--fg:#1f2328;--soft:#59636e;--line:#dfe3e8;--box:#f6f8fa;--again:#e5a3a3;
-color-scheme:light dark;background:var(--bg);color:var(--fg);
+--lift:0%;color-scheme:light dark;background:var(--bg);color:var(--fg);
 font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif}
 @media (prefers-color-scheme:dark){.dojobber{--bg:#11151a;--fg:#e6e9ed;--soft:#9da7b3;
---line:#2c333b;--box:#181d23;--again:#7d4444}}
-@media print{.dojobber{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--box:#fff;--again:#e5a3a3;
+--line:#2c333b;--box:#181d23;--again:#8a4a4a;--lift:32%}}
+@media print{.dojobber{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--box:#fff;--again:#e5a3a3;--lift:0%;
 color-scheme:light;font-size:10pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 .dojobber *{box-sizing:border-box}
 .dojobber h1,.dojobber h2{line-height:1.25;font-weight:650;overflow-wrap:anywhere;
@@ -52,24 +53,25 @@ unicode-bidi:isolate;white-space:pre-wrap}
 .dojobber .counts{font-size:1.05rem}
 .dojobber .strip{display:flex;gap:2px;height:8px;margin:1rem 0 .9rem;border-radius:4px;
 overflow:hidden}
-.dojobber .strip i{background:var(--fill);min-width:4px}
+.dojobber .strip i{background:var(--mark);min-width:4px}
+.dojobber p+table{margin-top:1rem}
 .dojobber .no-act{margin:.9rem 0 0;padding:.5rem .8rem;background:var(--box);
-border-left:3px solid var(--fill)}
+border-left:3px solid var(--mark)}
 .dojobber table{width:100%;border-collapse:collapse;margin:0;font-size:inherit}
 .dojobber caption{text-align:left;color:var(--soft);padding:0 0 .5rem;caption-side:top}
 .dojobber th,.dojobber td{padding:.45rem 1rem .45rem 0;text-align:left;vertical-align:baseline;
 border:0;border-top:1px solid var(--line);background:var(--bg);color:inherit;font-weight:400;
 white-space:normal;max-width:none}
 .dojobber thead th{color:var(--soft);font-size:.85em;border-top:0}
-.dojobber tbody th{font-weight:550;min-width:9rem}
+.dojobber tbody th{font-weight:550;min-width:11rem}
 .dojobber tbody th,.dojobber .name{overflow-wrap:anywhere;white-space:pre-wrap;
 unicode-bidi:isolate}
 .dojobber .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .dojobber .outcome{white-space:nowrap}
-.dojobber .why{width:58%;padding-right:0;overflow-wrap:anywhere}
+.dojobber .why{width:56%;padding-right:0;overflow-wrap:anywhere}
 .dojobber .why p{white-space:pre-wrap;unicode-bidi:isolate}
 .dojobber .mark::before{content:'';display:inline-block;width:.62em;height:.62em;
-margin-right:.5em;border-radius:50%;background:var(--fill);box-shadow:0 0 0 1px var(--ring)}
+margin-right:.5em;border-radius:50%;background:var(--mark)}
 .dojobber .mark.failed,.dojobber .mark.interrupted{color:#fff;background:var(--fill);
 padding:.12em .6em;border-radius:1em;font-weight:600;font-size:.9em}
 .dojobber .mark.failed::before,.dojobber .mark.interrupted::before{display:none}
@@ -91,11 +93,16 @@ align-items:center;margin:0;font-size:.93em;break-inside:avoid}
 .dojobber .track{background:repeating-linear-gradient(to right,var(--line) 0 1px,
 transparent 1px var(--tick));border-right:1px solid transparent}
 .dojobber .again{fill:var(--again)}
-.dojobber .last{fill:var(--fill)}
+.dojobber .last{fill:var(--mark)}
 .dojobber .wait{fill:var(--soft);opacity:.45}
 .dojobber .graph{overflow:auto;max-height:85vh;background:var(--box);border-radius:8px;
-padding:.5rem;text-align:center}
-.dojobber .graph svg{display:inline-block;vertical-align:top;max-width:none}
+padding:.5rem}
+.dojobber .graph div{position:relative;width:max-content;margin:0 auto}
+.dojobber .graph svg{display:block;max-width:none}
+.dojobber .graph i{position:absolute;left:50%;top:0;scroll-initial-target:nearest;
+scroll-margin:0 40vw}
+.dojobber nav{margin:.9rem 0 0;display:flex;gap:1.2rem}
+.dojobber nav a{color:inherit;text-underline-offset:.25em}
 .dojobber :focus-visible{outline:2px solid var(--fg);outline-offset:2px}
 @media (max-width:760px){
 .dojobber thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -106,14 +113,18 @@ padding:.6rem 0;border-top:1px solid var(--line);align-items:baseline}
 .dojobber tbody th{grid-column:1/-1}
 .dojobber .tries::before{content:'tries ';color:var(--soft)}
 .dojobber .seconds::after{content:' s';color:var(--soft)}
-.dojobber .why{grid-column:1/-1}
-.dojobber .why:empty{display:none}
-.dojobber .row{grid-template-columns:6.5rem minmax(0,1fr) 3.6rem;gap:0 .6rem}
+.dojobber tbody .why{grid-column:1/-1;width:auto}
+.dojobber .why:empty,.dojobber .seconds:empty{display:none}
+.dojobber .row{grid-template-columns:minmax(0,1fr) auto}
+.dojobber .row .track,.dojobber .row .axis{grid-area:2/1/3/3}
+.dojobber .row .track{height:1.3em;margin-bottom:.35em}
 }
-@media print{.dojobber .graph{overflow:visible;max-height:none;padding:0}
+@media print{.dojobber nav{display:none}.dojobber .graph div{width:auto}.dojobber .graph{overflow:visible;max-height:none;padding:0}
 .dojobber .graph svg{max-width:100%;height:auto}
 .dojobber tr{break-inside:avoid}.dojobber h2{break-after:avoid}}
 """
+# On a dark page, marks of the dark fills have to be lighter.
+_MARK = '--mark:color-mix(in srgb,var(--fill),#fff var(--lift))'
 _PAGE_STYLE = """\
 html{background:#fff;color-scheme:light dark;-webkit-text-size-adjust:100%}
 @media (prefers-color-scheme:dark){html{background:#11151a}}
@@ -133,6 +144,8 @@ def page(report: Report, mask: Callable[[str], str] = str) -> str:
         mask: takes the secrets out of a text.
     """
     parts = _Parts(report, mask)
+    sections = {'Jobs': list(parts.table()), 'Timeline': list(parts.timeline())}
+    sections['Graph'] = list(parts.graph(*sections.values()))
     lines = [
         '<!DOCTYPE html>',
         '<html lang="en">',
@@ -145,11 +158,14 @@ def page(report: Report, mask: Callable[[str], str] = str) -> str:
         '</head>',
         '<body>',
         '<main class="dojobber">',
-        *parts.header(),
-        '<h2>Jobs</h2>',
-        *parts.table(),
-        *parts.timeline(),
-        *parts.graph(),
+        '<header>',
+        f'<h1>{parts.roots()}</h1>',
+        *parts.told(),
+        '<nav aria-label="Sections">',
+        *[f'<a href="#{name.lower()}">{name}</a>' for name in sections],
+        '</nav>',
+        '</header>',
+        *chain.from_iterable(_section(name, lines) for name, lines in sections.items()),
         '</main>',
         '</body>',
         '</html>',
@@ -161,22 +177,30 @@ def page(report: Report, mask: Callable[[str], str] = str) -> str:
 def fragment(report: Report, mask: Callable[[str], str] = str) -> str:
     """Return the counts, the table and the graph, for a page that is there already."""
     parts = _Parts(report, mask)
+    table = list(parts.table())
     lines = [
         '<div class="dojobber" style="padding:.75rem">',
         f'<style>\n{_style()}</style>',
         *parts.told(),
-        *parts.table(),
-        *parts.graph(),
+        *table,
+        *parts.graph(table),
         '</div>',
         '',
     ]
     return '\n'.join(lines)
 
 
+def _section(name: str, lines: Sequence[str]) -> Iterator[str]:
+    yield f'<section aria-labelledby="{name.lower()}">\n<h2 id="{name.lower()}">{name}</h2>'
+    yield from lines
+    yield '</section>'
+
+
 def _style() -> str:
     """Return the style sheet with the colours of the outcomes."""
-    fills = [f'.dojobber .{each.value}{{--fill:{LOOKS[each].fill}}}' for each in LOOKS]
-    return f'{_STYLE}.dojobber .not_run{{--fill:var(--bg)}}\n' + '\n'.join(fills) + '\n'
+    fills = {each: LOOKS[each].fill if each in LOOKS else 'var(--line)' for each in Outcome}
+    rules = [f'.dojobber .{each.value}{{--fill:{fill};{_MARK}}}' for each, fill in fills.items()]
+    return _STYLE + '\n'.join(rules) + '\n'
 
 
 class _Parts:
@@ -201,14 +225,8 @@ class _Parts:
         parts = [f'{count} {WORDS[outcome]}' for outcome, count in self._counted()]
         return f'{counted(len(self._jobs), "Job", "Jobs")}: {", ".join(parts) or "none"}'
 
-    def header(self) -> Iterator[str]:
-        """Tell what was run, when, and what came of it."""
-        yield f'<header>\n<h1>{self.roots()}</h1>'
-        yield from self.told()
-        yield '</header>'
-
     def told(self) -> Iterator[str]:
-        """Tell what came of the run."""
+        """Tell when the run was, and what came of it."""
         yield f'<p class="counts">{self.counts()}</p>'
         pieces = [
             f'<i class="{outcome.value}" style="flex:{count}"></i>'
@@ -255,7 +273,7 @@ class _Parts:
 
     def _row(self, entry: JobReport) -> str:
         outcome = entry.outcome
-        seconds = f'{entry.seconds:.2f}' if entry.phase_seconds else ''
+        seconds = _html(_seconds(entry.seconds)) if entry.phase_seconds else ''
         return (
             f'<tr><th scope="row">{self._name(entry.name)}</th>'
             f'<td class="outcome"><span class="mark {outcome.value}">{WORDS[outcome]}</span></td>'
@@ -322,13 +340,14 @@ class _Parts:
         """Return when each Job was tried, of many Jobs only of those that took longest."""
         tried = [each for each in self._jobs if each.spans]
         if not tried:
+            yield '<p class="soft">No Job was tried.</p>'
             return
         longest = sorted(tried, key=lambda each: -each.seconds)[:_MOST_BARS]
         shown = sorted(longest, key=lambda each: each.spans[0])
         total = max(end for each in tried for _, end in each.spans) or 1.0
         tick = _tick(total)
         which = f'The {_MOST_BARS} Jobs that took longest' if len(shown) < len(tried) else 'Jobs'
-        yield '<h2>Timeline</h2>\n<figure class="timeline">'
+        yield '<figure>'
         yield f'<figcaption>{which}, by when they were first tried. {_LEGEND}</figcaption>'
         yield f'<div class="row" aria-hidden="true"><span></span>{_axis(total, tick)}</div>'
         yield f'<ol style="--tick:{100 * tick / total:.4f}%">'
@@ -336,26 +355,26 @@ class _Parts:
             yield (
                 f'<li class="row"><span class="name">{self._name(entry.name)}</span>'
                 f'{_bars(entry, _SCALE / total)}'
-                f'<span class="number">{entry.seconds:.2f} s</span></li>'
+                f'<span class="number">{_html(_seconds(entry.seconds))} s</span></li>'
             )
         yield '</ol>\n</figure>'
 
     # The graph
 
-    def graph(self) -> Iterator[str]:
-        """Return the picture of the graph, in a box that can be scrolled."""
-        if not self._jobs:
-            return
-        yield '<h2>Graph</h2>'
+    def graph(self, *before: Sequence[str]) -> Iterator[str]:
+        """Return the picture of the graph in a box that can be scrolled, if there is room.
+
+        Args:
+            before: the lines of the other parts.
+        """
         picture = self._picture()
-        if len(picture) > _MOST_GRAPH:
-            picture = ''
-        if not picture:
+        used = sum(len(line.encode()) for lines in before for line in lines)
+        if not picture or used + len(picture.encode()) > _MOST_BYTES:
             yield '<p class="soft">The graph is too large to be drawn here.</p>'
             return
         yield '<figure>\n<figcaption>Arrows lead from each Job to those that it depends on.'
         yield '</figcaption>\n<div class="graph" tabindex="0" role="region" aria-label="Graph">'
-        yield f'{picture}</div>\n</figure>'
+        yield f'<div>{picture}<i></i></div></div>\n</figure>'
 
     def _picture(self) -> str:
         if len(self._jobs) + sum(len(each.deps) for each in self._jobs) > _MOST_DRAWN:
@@ -413,6 +432,10 @@ def _failures(entry: JobReport) -> Iterator[tuple[str, Failure]]:
             yield entry.phase or 'try', last
     if entry.cleanup_failure is not None:
         yield 'cleanup', entry.cleanup_failure
+
+
+def _seconds(seconds: float) -> str:
+    return f'{seconds:.2f}' if seconds >= 0.005 else '<0.01'
 
 
 def _duration(seconds: float) -> str:
