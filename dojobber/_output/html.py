@@ -41,8 +41,8 @@ _STYLE = """\
 font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif}
 @media (prefers-color-scheme:dark){.dojobber{--bg:#11151a;--fg:#e6e9ed;--soft:#9da7b3;
 --line:#2c333b;--box:#181d23;--again:#8a4a4a;--lift:32%}}
-@media print{.dojobber{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--box:#fff;--again:#e5a3a3;--lift:0%;
-color-scheme:light;font-size:10pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{.dojobber{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--box:#fff;--again:#e5a3a3;
+--lift:0%;color-scheme:light;font-size:10pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 .dojobber *{box-sizing:border-box}
 .dojobber h1,.dojobber h2{line-height:1.25;font-weight:650;overflow-wrap:anywhere;
 unicode-bidi:isolate;white-space:pre-wrap}
@@ -119,7 +119,8 @@ padding:.6rem 0;border-top:1px solid var(--line);align-items:baseline}
 .dojobber .row .track,.dojobber .row .axis{grid-area:2/1/3/3}
 .dojobber .row .track{height:1.3em;margin-bottom:.35em}
 }
-@media print{.dojobber nav{display:none}.dojobber .graph div{width:auto}.dojobber .graph{overflow:visible;max-height:none;padding:0}
+@media print{.dojobber nav{display:none}.dojobber .graph div{width:auto}
+.dojobber .graph{overflow:visible;max-height:none;padding:0}
 .dojobber .graph svg{max-width:100%;height:auto}
 .dojobber tr{break-inside:avoid}.dojobber h2{break-after:avoid}}
 """
@@ -266,8 +267,10 @@ class _Parts:
             f'<th scope="col" class="number">Seconds</th>{head}</tr></thead>\n<tbody>'
         )
         for entry, reason in zip(jobs, why):
-            yield f'{self._row(entry)}<td class="why">{reason}</td></tr>' if head else (
-                f'{self._row(entry)}</tr>'
+            yield (
+                f'{self._row(entry)}<td class="why">{reason}</td></tr>'
+                if head
+                else (f'{self._row(entry)}</tr>')
             )
         yield '</tbody>\n</table>'
 
@@ -350,7 +353,7 @@ class _Parts:
         yield '<figure>'
         yield f'<figcaption>{which}, by when they were first tried. {_LEGEND}</figcaption>'
         yield f'<div class="row" aria-hidden="true"><span></span>{_axis(total, tick)}</div>'
-        yield f'<ol style="--tick:{100 * tick / total:.4f}%">'
+        yield f'<ol role="list" style="--tick:{100 * tick / total:.4f}%">'
         for entry in shown:
             yield (
                 f'<li class="row"><span class="name">{self._name(entry.name)}</span>'
