@@ -68,7 +68,7 @@ white-space:normal;max-width:none}
 unicode-bidi:isolate}
 .dojobber .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .dojobber .outcome{white-space:nowrap}
-.dojobber .why{width:56%;padding-right:0;overflow-wrap:anywhere}
+.dojobber .why{width:56%;padding:.45rem 0 .45rem 1rem;overflow-wrap:anywhere}
 .dojobber .why p{white-space:pre-wrap;unicode-bidi:isolate}
 .dojobber .mark::before{content:'';display:inline-block;width:.62em;height:.62em;
 margin-right:.5em;border-radius:50%;background:var(--mark)}
@@ -102,7 +102,7 @@ padding:.5rem}
 .dojobber .graph i{position:absolute;left:50%;top:0;scroll-initial-target:nearest;
 scroll-margin:0 40vw}
 .dojobber nav{margin:.9rem 0 0;display:flex;gap:1.2rem}
-.dojobber nav a{color:inherit;text-underline-offset:.25em}
+.dojobber nav a{color:var(--soft);text-underline-offset:.25em}
 .dojobber :focus-visible{outline:2px solid var(--fg);outline-offset:2px}
 @media (max-width:760px){
 .dojobber thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -113,7 +113,7 @@ padding:.6rem 0;border-top:1px solid var(--line);align-items:baseline}
 .dojobber tbody th{grid-column:1/-1}
 .dojobber .tries::before{content:'tries ';color:var(--soft)}
 .dojobber .seconds::after{content:' s';color:var(--soft)}
-.dojobber tbody .why{grid-column:1/-1;width:auto}
+.dojobber tbody .why{grid-column:1/-1;width:auto;padding:0}
 .dojobber .why:empty,.dojobber .seconds:empty{display:none}
 .dojobber .row{grid-template-columns:minmax(0,1fr) auto}
 .dojobber .row .track,.dojobber .row .axis{grid-area:2/1/3/3}
@@ -306,9 +306,10 @@ class _Parts:
         return self._if_room(text) or '<p class="soft">The reason is left out here.</p>'
 
     def _related(self, entry: JobReport) -> Iterator[str]:
-        if entry.blocks:
-            blocked = counted(len(entry.blocks), 'Job', 'Jobs')
-            yield f'<p>blocks {blocked}: {self._names(entry.blocks)}</p>'
+        blocked = entry.blocks
+        if blocked:
+            count = counted(len(blocked), 'Job', 'Jobs')
+            yield f'<p>blocks {count}: {self._names(blocked)}</p>'
         if entry.blocked_by:
             yield f'<p class="soft">blocked by {self._names(entry.blocked_by)}</p>'
         if entry.changed_deps:
