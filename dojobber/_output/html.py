@@ -286,16 +286,15 @@ class _Parts:
 
     def _why(self, entry: JobReport) -> Iterator[str]:
         """Tell all that there is to say of a Job."""
-        is_bad = entry.outcome in _BAD
         if entry.outcome is Outcome.INTERRUPTED or entry.gave_up:
             yield f'<p>{fate(entry)}</p>'
         failures = list(_failures(entry))
         for phase, failure in failures:
             yield self._reason(phase, failure, _LINES)
-        if entry.failure is not None and not is_bad and not failures:
+        if entry.failure is not None and not failures:
             yield self._reason('earlier try', entry.failure, 1, ' class="soft"')
         yield from self._related(entry)
-        if is_bad or entry.cleanup_failure is not None:
+        if entry.outcome in _BAD or entry.cleanup_failure is not None:
             yield self._traces(failures)
 
     def _reason(self, phase: str, failure: Failure, most: int, look: str = '') -> str:

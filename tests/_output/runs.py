@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 ODD_NAMES = [
     *('two\nlines', 'bell\x07', '\x1b[31mred', 'say "hi"', "it's", '<b>&amp;</b>', ']]>'),
     *('--><!--', '</title></svg>', '</style><script>alert(1)</script>', '\ufffe\uffff'),
-    *('\u202eabc', '映画', '🎬', 'سلام', ' a  b ', '\u0085\u2028', '&#0;', 'x' * 3000, "'><i>"),
+    *('\u202eabc', '映画', '🎬', 'سلام', ' a  b ', '\u0085\u2028', '&#0;', "'><i>", 'x' * 3000),
 ]
 
 

@@ -291,6 +291,9 @@ def test_output_of_a_process_is_told_in_its_lines() -> None:
 
     page = parsed(report(Boil).as_html())
     assert page.all('pre')[0].text() == '| try 1\n| no <gas>'
+    # It is what Run raised that failed the recheck: told once.
+    assert page.one('tbody').text().count('CalledProcessError: ') == 2
+    assert len(page.one('details').all('pre')) == 1
 
 
 def test_tries_before_a_success_are_told_in_a_line() -> None:

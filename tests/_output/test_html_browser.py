@@ -145,6 +145,15 @@ def test_page_is_never_scrolled_sideways(
         assert wide <= room <= window == width
 
 
+def test_narrow_page_gives_reasons_all_its_width(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages['failed'], 360)
+    of_row, of_reason = browser.execute_script(
+        'return ["tbody tr", "tbody .why"].map('
+        'each => document.querySelector(each).getBoundingClientRect().width)'
+    )
+    assert of_reason == of_row > 300
+
+
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize('run', RUNS)
 def test_all_text_can_be_read_on_what_it_stands_on(
