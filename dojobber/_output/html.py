@@ -104,7 +104,7 @@ scroll-margin:0 40vw}
 .dojobber nav{margin:.9rem 0 0;display:flex;gap:1.2rem}
 .dojobber nav a{color:var(--soft);text-underline-offset:.25em}
 .dojobber :focus-visible{outline:2px solid var(--fg);outline-offset:2px}
-@media (max-width:760px){
+@media screen and (max-width:760px){
 .dojobber thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .dojobber table,.dojobber caption,.dojobber tbody{display:block}
 .dojobber tbody tr{display:grid;grid-template-columns:minmax(0,1fr) auto auto;gap:.1rem .9rem;
