@@ -219,13 +219,13 @@ class Report:
         """
         from dojobber._output.html import page
 
-        return page(self)
+        return page(self, self._mask)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: counts, table and graph."""
         from dojobber._output.html import fragment
 
-        return fragment(self)
+        return fragment(self, self._mask)
 
     def __repr__(self) -> str:
         return f'<Report of {len(self)} Jobs, success={self.success}>'

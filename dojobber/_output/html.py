@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from itertools import chain
 
 from dojobber._failures import Failure, trace
@@ -243,7 +242,7 @@ class _Parts:
         return [(each, counts[each]) for each in Outcome if counts[each]]
 
     def _facts(self) -> Iterator[str]:
-        started: datetime | None = getattr(self._report, 'started', None)
+        started = self._report.started
         if started is not None:
             machine = started.isoformat(timespec='seconds')
             yield f'started <time datetime="{machine}">{started:%Y-%m-%d %H:%M:%S} UTC</time>'
