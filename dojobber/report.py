@@ -211,6 +211,22 @@ class Report:
 
         return as_dict(self, self._mask)
 
+    def as_html(self) -> str:
+        """Return a page for people, which needs no other file: counts, table, timeline and graph.
+
+        It has no script and fetches nothing. Of more than a thousand Jobs it leaves out what a
+        browser could not show at once, and says so.
+        """
+        from dojobber._output.html import page
+
+        return page(self, self._mask)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: counts, table and graph."""
+        from dojobber._output.html import fragment
+
+        return fragment(self, self._mask)
+
     def __repr__(self) -> str:
         return f'<Report of {len(self)} Jobs, success={self.success}>'
 

@@ -56,6 +56,10 @@ _IMPORTS = {
     '_output.graph_formats': '_graph _output.palette _output.text outcome',
     '_output.graph_layout': '',
     '_output.graphviz': '',
+    '_output.html': (
+        '_failures _output.palette _output.reasons _output.summary _output.svg _output.text '
+        'outcome report'
+    ),
     '_output.palette': 'outcome',
     '_output.plain': '_failures report',
     '_output.progress': '_output.status_line _output.text events',
@@ -136,7 +140,7 @@ def test_arrows_form_no_circle() -> None:
 
 #: The doors to a wing: modules that enter it only when it is needed, by an import in a function.
 DOORS = {
-    'report': {'_output.plain', '_output.summary'},
+    'report': {'_output.html', '_output.plain', '_output.summary'},
     '_output.console': {'_output.summary'},
     'dojobber': {
         '_executors.pool',

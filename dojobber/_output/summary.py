@@ -62,7 +62,7 @@ class _Summary:
     def lines(self, jobs: Sequence[JobReport], seconds: float | None) -> Iterator[str]:
         yield from self._counts(jobs, seconds)
         by = {outcome: [each for each in jobs if each.outcome is outcome] for outcome in Outcome}
-        weights = _weights(jobs)
+        weights = blocking_weights(jobs)
         # Those first that block most; sorted() keeps the order of the others.
         worst = sorted(by[Outcome.FAILED], key=lambda each: -weights[each.name])
         failed = by[Outcome.INTERRUPTED] + worst
@@ -82,9 +82,9 @@ class _Summary:
     def _counts(self, jobs: Sequence[JobReport], seconds: float | None) -> Iterator[str]:
         counts = Counter(each.outcome for each in jobs)
         parts = {each: f'{counts[each]} {WORDS[each]}' for each in Outcome if counts[each]}
-        total = _number(len(jobs), 'Job', 'Jobs')
+        total = counted(len(jobs), 'Job', 'Jobs')
         took = '' if seconds is None else f' in {seconds:.1f} s'
-        tries = _number(sum(each.tries for each in jobs), 'try', 'tries')
+        tries = counted(sum(each.tries for each in jobs), 'try', 'tries')
         text = f'{total}: {", ".join(map(_unbroken, parts.values())) or "none"}'
         text += f'{_unbroken(took)}, {_unbroken(tries)}'
         for line in wrapped(text, self._width, '', '  ', len(text)):
@@ -106,7 +106,7 @@ class _Summary:
             yield from lines
 
     def _failed(self, entry: JobReport) -> Iterator[str]:
-        yield from self._head(entry, _fate(entry))
+        yield from self._head(entry, fate(entry))
         run, last = entry.run_failure, entry.failure
         if last is not None and run is not None and run.exception is last.exception:
             last = None
@@ -116,7 +116,7 @@ class _Summary:
         yield from decided
         if entry.outcome is Outcome.FAILED:
             blocked = entry.blocks
-            yield from self._listed(f'  blocks {_number(len(blocked), "Job", "Jobs")}', blocked)
+            yield from self._listed(f'  blocks {counted(len(blocked), "Job", "Jobs")}', blocked)
 
     def _would_run(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, 'would run')
@@ -153,7 +153,7 @@ class _Summary:
             yield from listed_lines(names, self._width, '    ', '    ', most)
 
 
-def _weights(jobs: Sequence[JobReport]) -> Counter[str]:
+def blocking_weights(jobs: Sequence[JobReport]) -> Counter[str]:
     """Return, by the name of a failed Job, 1 + the blocked Jobs that are put down to it.
 
     Each blocked Job is put down to one failed Job alone, which is less work than to find them all:
@@ -169,9 +169,9 @@ def _weights(jobs: Sequence[JobReport]) -> Counter[str]:
     return Counter(roots.values())
 
 
-def _fate(entry: JobReport) -> str:
+def fate(entry: JobReport) -> str:
     """Say how it ended with a Job that did not succeed."""
-    tries = _number(entry.tries, 'try', 'tries')
+    tries = counted(entry.tries, 'try', 'tries')
     if entry.outcome is Outcome.FAILED:
         return f'gave up in try {entry.tries}' if entry.gave_up else f'failed after {tries}'
     # A try that a broken pool has cut short was not decided by any phase.
@@ -185,5 +185,5 @@ def _unbroken(text: str) -> str:
     return text[:1] + text[1:].replace(' ', _NO_BREAK)
 
 
-def _number(count: int, one: str, many: str) -> str:
+def counted(count: int, one: str, many: str) -> str:
     return f'{count} {one if count == 1 else many}'
