@@ -6,8 +6,8 @@ Owns what is pickled and what stands for that which can't be. Knows nothing of e
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps, loads
 from types import FunctionType
@@ -22,7 +22,7 @@ from dojobber._failures import (
     safe_str,
     trace,
 )
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
 # What a class makes for itself, and DEPS and WATCH: a worker needs none, and they may be thousands.
 _LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH'}
@@ -122,8 +122,8 @@ class PickledValue:
     class_name: str | None = None
     trace: str = ''
     place: tuple[str, int, str, int] = ('', 0, '', 0)
-    #: Of an exception: whether it ends the run.
-    ends_run: bool = False
+    #: Of an exception: the class of its stand-in.
+    stand_in: type[BaseException] = RemoteError
 
 
 class ValuePickler:
@@ -152,11 +152,21 @@ def _packed(value: object) -> PickledValue:
         data = try_pickle(value)
         # That it can be made again there is not known yet; its own repr() could take long.
         return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
-    place = Failure.of(value)[1:]
-    ends_run = not is_failure(value)
     return PickledValue(
-        try_pickle(value), safe_str(value), class_name(value), trace(value), place, ends_run
+        try_pickle(value),
+        safe_str(value),
+        class_name(value),
+        trace(value),
+        Failure.of(value)[1:],
+        _stand_in(value),
     )
+
+
+def _stand_in(error: BaseException) -> type[BaseException]:
+    if is_failure(error):
+        return RemoteError
+    is_interrupt = issubclass(type(error), KeyboardInterrupt)
+    return KeyboardInterrupt if is_interrupt else RemoteBaseException
 
 
 def unpickle_values(parcels: Iterable[PickledValue]) -> list[Any]:
@@ -166,13 +176,14 @@ def unpickle_values(parcels: Iterable[PickledValue]) -> list[Any]:
 
 def _unpacked(parcel: PickledValue) -> Any:
     value: Any = RemoteValue(parcel.text)
-    with suppress(Exception):
+    with suppress_all_but_interrupts():
         value = value if parcel.data is None else loads(parcel.data)
     if parcel.class_name is None:
         return value
     if not _is_same(value, parcel):
-        text = parcel.text
-        value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
+        is_interrupt = parcel.stand_in is KeyboardInterrupt
+        args = () if is_interrupt else (parcel.class_name,)
+        value = parcel.stand_in(*args, parcel.text)
     attach_traceback(value, parcel.trace, *parcel.place)
     return value
 
@@ -191,12 +202,25 @@ def _is_same(value: object, parcel: PickledValue) -> bool:
 
 def try_pickle(value: object) -> bytes | None:
     """Return a pickle that was seen to work; None if there is none."""
-    try:
+    with suppress_all_but_interrupts():
         data = dumps(value, HIGHEST_PROTOCOL)
         loads(data)
-    except (Exception, SystemExit):
-        return None
-    return data
+        return data
+    return None
+
+
+@contextmanager
+def suppress_all_but_interrupts() -> Iterator[None]:
+    """Ignore what the code of a value raises while it is packed or unpacked; Ctrl-C goes through.
+
+    Some raise what is no Exception: SystemExit, or the panic of an extension module.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        pass
 
 
 def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
@@ -220,9 +244,9 @@ def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
     """Return the dict of pickled pairs, and how many of them could not be made again."""
     items, lost = {}, 0
     for data in packed:
-        try:
+        lost += 1
+        with suppress_all_but_interrupts():
             key, value = loads(data)
             items[key] = value
-        except Exception:
-            lost += 1
+            lost -= 1
     return items, lost
