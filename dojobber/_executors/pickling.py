@@ -127,30 +127,48 @@ class PickledValue:
 
 
 class ValuePickler:
-    """Pack values so that what is one object here is one there."""
+    """Packs each object once, so that what is one object here is one there."""
 
-    __slots__ = ('parcels', '_places', '_values')
+    __slots__ = ('_packed', '_values')
 
     def __init__(self) -> None:
         """Begin without any."""
-        self.parcels: list[PickledValue] = []
-        self._places: dict[int, int] = {}
-        # Kept alive, so that nothing else gets an id that is among the places.
+        self._packed: dict[int, PickledValue] = {}
+        # Kept alive, so that no other object gets the same id.
         self._values: list[object] = []
 
-    def add(self, value: object) -> int:
-        """Pack a value and return its place among the parcels."""
-        if id(value) not in self._places:
-            self._places[id(value)] = len(self.parcels)
+    def pack(self, value: object) -> Any:
+        """Return a value as it is if it is None, else as a `PickledValue`."""
+        if value is None:
+            return None
+        if id(value) not in self._packed:
             self._values.append(value)
-            self.parcels.append(_packed(value))
-        return self._places[id(value)]
+            self._packed[id(value)] = _packed(value)
+        return self._packed[id(value)]
+
+
+class ValueUnpickler:
+    """Unpacks each `PickledValue` once."""
+
+    __slots__ = ('_values',)
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._values: dict[int, Any] = {}
+
+    def unpack(self, packed: PickledValue | None) -> Any:
+        """Return the value that was packed, or its stand-in."""
+        if packed is None:
+            return None
+        if id(packed) not in self._values:
+            self._values[id(packed)] = _unpacked(packed)
+        return self._values[id(packed)]
 
 
 def _packed(value: object) -> PickledValue:
     if not isinstance(value, BaseException):
         data = try_pickle(value)
-        # That it can be made again there is not known yet; its own repr() could take long.
+        # Unpickling it in the driver may still fail; its own repr() could take long for that.
         return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
     return PickledValue(
         try_pickle(value),
@@ -169,44 +187,46 @@ def _stand_in(error: BaseException) -> type[BaseException]:
     return KeyboardInterrupt if is_interrupt else RemoteBaseException
 
 
-def unpickle_values(parcels: Iterable[PickledValue]) -> list[Any]:
-    """Return what was packed, or what stands for it."""
-    return [_unpacked(parcel) for parcel in parcels]
-
-
-def _unpacked(parcel: PickledValue) -> Any:
-    value: Any = RemoteValue(parcel.text)
+def _unpacked(packed: PickledValue) -> Any:
+    value: Any = RemoteValue(packed.text)
     with suppress_all_but_interrupts():
-        value = value if parcel.data is None else loads(parcel.data)
-    if parcel.class_name is None:
+        value = value if packed.data is None else loads(packed.data)
+    if packed.class_name is None:
         return value
-    if not _is_same(value, parcel):
-        is_interrupt = parcel.stand_in is KeyboardInterrupt
-        args = () if is_interrupt else (parcel.class_name,)
-        value = parcel.stand_in(*args, parcel.text)
-    attach_traceback(value, parcel.trace, *parcel.place)
+    if not _is_same(value, packed):
+        is_interrupt = packed.stand_in is KeyboardInterrupt
+        args = () if is_interrupt else (packed.class_name,)
+        value = packed.stand_in(*args, packed.text)
+    attach_traceback(value, packed.trace, *packed.place)
     return value
 
 
-def _is_same(value: object, parcel: PickledValue) -> bool:
+def _is_same(value: object, packed: PickledValue) -> bool:
     """Tell whether an exception was not made again as something else, or with another message.
 
     Messages can differ for good reason, such as an address in them; not those that are arguments.
     """
-    if not isinstance(value, BaseException) or class_name(value) != parcel.class_name:
+    if not isinstance(value, BaseException) or class_name(value) != packed.class_name:
         return False
     args, text = value.args, safe_str(value)
     is_argument = len(args) == 1 and type(args[0]) is str and args[0] == text
-    return text == parcel.text or not is_argument
+    return text == packed.text or not is_argument
 
 
 def try_pickle(value: object) -> bytes | None:
     """Return a pickle that was seen to work; None if there is none."""
     with suppress_all_but_interrupts():
         data = dumps(value, HIGHEST_PROTOCOL)
-        loads(data)
-        return data
+        return data if is_pickle(data) else None
     return None
+
+
+def is_pickle(data: bytes) -> bool:
+    """Return whether a value can be made again from its pickle in this process."""
+    with suppress_all_but_interrupts():
+        loads(data)
+        return True
+    return False
 
 
 @contextmanager

@@ -5,9 +5,12 @@ Owns the record of that. Sends nothing.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
@@ -19,6 +22,9 @@ from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
 from dojobber.job import Job
 
+#: The executors whose workers have led to this code, one within the other.
+_entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -27,7 +33,8 @@ class Pool:
     executor: Executor
     #: How many tries may be under way at once.
     limit: int
-    #: Whether cancel() leaves alone what is being executed, as it should.
+    #: Whether cancel() leaves alone the calls that are being executed. The futures of others, such
+    #: as Dask's and ipyparallel's, are pending meanwhile.
     can_cancel: bool
     #: Whether its workers share all objects with the driver.
     has_threads: bool
@@ -43,8 +50,7 @@ class Pool:
         if isinstance(error, BrokenExecutor):
             return True
         # Others have classes of their own for it, such as loky.
-        mine, its = (type(each).__module__.partition('.')[0] for each in (self.executor, error))
-        return isinstance(error, RuntimeError) and mine == its
+        return isinstance(error, RuntimeError) and _package(error) == _package(self.executor)
 
 
 def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
@@ -64,6 +70,11 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
             f'executor must be a concurrent.futures.Executor: it needs submit(), '
             f'got {safe_repr(executor)}'
         )
+    if _is_inherited(executor):
+        raise ConfigurationError(
+            f'executor must be made in the process that uses it, got {safe_repr(executor)} of '
+            f'the process that this one was forked from'
+        )
     # Interpreters are in threads of this process, too, but share nothing.
     has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
         executor, 'InterpreterPoolExecutor'
@@ -72,8 +83,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
-        # Where the workers are not known, as with Dask, it gives up what is executed all the same.
-        can_cancel=_workers(executor) is not None,
+        can_cancel=has_threads or has_processes or _package(executor) == 'loky',
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
@@ -86,6 +96,12 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     return pool
 
 
+def _package(value: object) -> str:
+    """Return the name of the package that an object's class is from."""
+    name = type(value).__module__.removeprefix('joblib.externals.')
+    return name.partition('.')[0]
+
+
 def _is(executor: object, name: str) -> bool:
     """Tell whether an executor is of a class of concurrent.futures, without loading that."""
     modules = ('thread', 'process', 'interpreter')
@@ -96,6 +112,45 @@ def _is(executor: object, name: str) -> bool:
 def _is_in_a_module(job: type) -> bool:
     """Tell whether workers that have a `__main__` of their own can import a class."""
     return job.__module__ != '__main__' and is_importable(job)
+
+
+def _is_inherited(executor: Any) -> bool:
+    """Return whether an executor has no workers here, since it was made before this process."""
+    queue = getattr(executor, '_call_queue', None)
+    if getattr(queue, '_opid', os.getpid()) != os.getpid():
+        return True
+    threads = getattr(executor, '_threads', None) or ()
+    return bool(threads) and not (
+        getattr(executor, '_shutdown', False) or any(each.is_alive() for each in threads)
+    )
+
+
+def is_within(executor: Executor) -> bool:
+    """Return whether this code is executed by a worker of an executor of threads."""
+    is_worker = threading.current_thread() in getattr(executor, '_threads', ())
+    return is_worker or any(each is executor for each in _entered.get())
+
+
+def enter(executor: Executor) -> None:
+    """Note, for what has these context variables, that it is executed by an executor's worker."""
+    _entered.set((*_entered.get(), executor))
+
+
+def as_future(given: Any, executor: Executor) -> Future[Any]:
+    """Return what submit() gave if it is a future, of any package.
+
+    Raises:
+        RuntimeError: it is none, or one that only an event loop completes.
+    """
+    needed = 'add_done_callback', 'exception', 'result', 'cancel'
+    is_future = all(callable(getattr(given, name, None)) for name in needed)
+    if not is_future or hasattr(given, '_asyncio_future_blocking'):
+        raise RuntimeError(
+            f'submit() of an executor must return a concurrent.futures.Future, '
+            f'got {safe_repr(given)} from {safe_repr(executor)}'
+        )
+    future: Future[Any] = given
+    return future
 
 
 def _workers(executor: Executor) -> int | None:

@@ -14,13 +14,13 @@ from dojobber import DummyJob, Job
 from dojobber._executors.pickling import (
     PackedClass,
     ValuePickler,
+    ValueUnpickler,
     is_importable,
     pack_class,
     pack_items,
     try_pickle,
     unpack_class,
     unpack_items,
-    unpickle_values,
 )
 from dojobber.remote import RemoteError, RemoteValue
 from tests._executors.travelling import Locked, Once, Unloadable
@@ -125,11 +125,16 @@ def test_functions_that_know_themselves_and_empty_cells_are_no_hindrance() -> No
 
 
 def test_one_object_is_packed_once_and_is_one_object_again() -> None:
-    packer, error = ValuePickler(), ValueError('x')
-    places = [packer.add(each) for each in (error, 'text', error)]
-    values = unpickle_values(packer.parcels)
-    assert places == [0, 1, 0]
-    assert (type(values[0]), values[1]) == (ValueError, 'text')
+    pack, unpack, error = ValuePickler().pack, ValueUnpickler().unpack, ValueError('x')
+    packed = loads(dumps([pack(each) for each in (error, 'text', error, None)]))
+    values = [unpack(each) for each in packed]
+    assert packed[0] is packed[2]
+    assert (type(values[0]), *values[1:]) == (ValueError, 'text', values[0], None)
+
+
+def travelled(value: Any) -> Any:
+    """Pack a value and unpack it."""
+    return ValueUnpickler().unpack(ValuePickler().pack(value))
 
 
 class Elsewhere(Exception):
@@ -149,11 +154,9 @@ def _made_in(pid: int, text: str) -> Elsewhere:
 
 def from_elsewhere(value: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Pack a value here and unpack it as in another process."""
-    packer = ValuePickler()
-    packer.add(value)
+    packed = ValuePickler().pack(value)
     monkeypatch.setattr(os, 'getpid', lambda: -1)
-    [result] = unpickle_values(packer.parcels)
-    return result
+    return ValueUnpickler().unpack(packed)
 
 
 def test_exception_that_can_not_be_made_in_the_driver_has_a_stand_in(
@@ -179,9 +182,7 @@ class Turns(Exception):
     'into', [(list, ()), (str, ('x',)), (KeyError, ()), (ValueError, ('text',))]
 )
 def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any) -> None:
-    packer = ValuePickler()
-    packer.add(Turns(*into))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(Turns(*into))
     assert isinstance(error, RemoteError)
     assert str(error) == 'Turns: text'
 
@@ -194,16 +195,12 @@ class HostDown(Exception):
 
 
 def test_exception_that_is_made_again_with_another_message_has_a_stand_in() -> None:
-    packer = ValuePickler()
-    packer.add(HostDown('ant'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(HostDown('ant'))
     assert (type(error), str(error)) == (RemoteError, 'HostDown: ant is down')
 
 
 def test_exception_whose_message_has_an_address_is_made_again() -> None:
-    packer = ValuePickler()
-    packer.add(ValueError(Unnamed()))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(ValueError(Unnamed()))
     assert type(error) is ValueError
     assert type(error.args[0]) is Unnamed
 
@@ -217,17 +214,13 @@ def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> Non
         def __reduce__(self) -> Any:
             return list, ()
 
-    packer = ValuePickler()
-    packer.add(Stops('text'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(Stops('text'))
     assert isinstance(error, KeyboardInterrupt)
     assert str(error) == 'text'
 
 
 def test_exception_whose_class_has_no_name_is_one() -> None:
-    packer = ValuePickler()
-    packer.add(type('', (Exception,), {})('text'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(type('', (Exception,), {})('text'))
     assert isinstance(error, RemoteError)
 
 
