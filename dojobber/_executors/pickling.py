@@ -5,13 +5,16 @@ Owns what is pickled and what stands for that which can't be. Knows nothing of e
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dojobber._failures import (
     Failure,
@@ -25,78 +28,140 @@ from dojobber._failures import (
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
 # What a class makes for itself, and DEPS and WATCH: a worker needs none, and they may be thousands.
-_LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH'}
+_LEFT_OUT = {
+    '__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH', '__annotate__', '__annotate_func__',
+    '__annotations_cache__',
+}  # fmt: skip
+#: Objects of these classes don't pickle, but the functions that they are made of may.
+WRAPPERS: dict[type, tuple[str, ...]] = {
+    staticmethod: ('__func__',),
+    classmethod: ('__func__',),
+    property: ('fget', 'fset', 'fdel', '__doc__'),
+    cached_property: ('func',),
+}
+# A process remembers so many classes that it has made.
+_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PackedClass:
     """A class that can't be imported by its name, such as one made with type()."""
 
+    #: Tells apart all classes of all drivers.
+    token: str
     metaclass: type
     name: str
     bases: tuple[Any, ...]
     attributes: dict[str, Any]
 
 
+_tokens: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+_made: dict[str, type] = {}
+
+
 def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
-    """Return what a class is made from again by `unpack_class`.
+    """Return the parts from which `unpack_class` makes a class again.
 
     Args:
         job_class: the class.
         by_reference: whether a class may travel as it is.
     """
     own = vars(job_class)
-    if by_reference(job_class) or any(map(_is_tied, own.values())):
+    if by_reference(job_class) or any(is_tied(each, job_class) for each in own.values()):
         return job_class
+    bases = tuple(pack_class(base, by_reference) for base in job_class.__bases__)
+    return pack_shallow(job_class, bases)
+
+
+def pack_shallow(job_class: type, bases: tuple[Any, ...]) -> PackedClass:
+    """Take a class to pieces.
+
+    Args:
+        job_class: the class.
+        bases: those that it is to be made of again, packed or not.
+    """
     return PackedClass(
+        token=_tokens.setdefault(job_class, os.urandom(16).hex()),
         metaclass=type(job_class),
         name=job_class.__name__,
-        bases=tuple(pack_class(base, by_reference) for base in job_class.__bases__),
-        attributes={name: value for name, value in own.items() if name not in _LEFT_OUT},
+        bases=bases,
+        attributes=dict(_attributes(job_class)),
     )
 
 
-def _is_tied(value: object) -> bool:
-    """Tell whether a function uses super(): it would go on to speak of the class it was made in.
+def _attributes(job_class: type) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that a class does not make for itself."""
+    for name, value in vars(job_class).items():
+        # The descriptors of __slots__ are made from those.
+        if name not in _LEFT_OUT and not isinstance(value, MemberDescriptorType):
+            yield name, value
 
-    Decorators have the function that they were given in their closure.
+
+def is_tied(value: object, job_class: type) -> bool:
+    """Return whether a function uses super(): it would go on to speak of the class it was made in.
+
+    So would one with its class in the closure, as those of frozen dataclasses have. Decorators have
+    the function that they were given in their closure.
     """
     looked_at: list[Any] = [value]
     for each in looked_at:
         if isinstance(each, property):
             looked_at += [each.fget, each.fset, each.fdel]
+        if isinstance(each, cached_property):
+            each = each.func
         function = getattr(each, '__func__', each)
         if isinstance(function, FunctionType):
             if '__class__' in function.__code__.co_freevars:
                 return True
-            looked_at += [found for found in _closure(function) if found not in looked_at]
+            known = _closure(function)
+            if any(found is job_class for found in known):
+                return True
+            functions = [found for found in known if isinstance(found, FunctionType)]
+            looked_at += [found for found in functions if found not in looked_at]
     return False
 
 
-def _closure(function: FunctionType) -> list[FunctionType]:
-    """Return the functions that a function knows by its closure."""
+def _closure(function: FunctionType) -> list[Any]:
+    """Return the objects that a function knows by its closure."""
     found = []
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # nothing is in there yet
-            if isinstance(cell.cell_contents, FunctionType):
-                found.append(cell.cell_contents)
+            found.append(cell.cell_contents)
     return found
 
 
 def unpack_class(packed: Any) -> Any:
-    """Return the class that was packed, or one made like it."""
+    """Return the class that was packed, or one made like it.
+
+    It is made once, since its bases may note or refuse what is made of them.
+    """
     if not isinstance(packed, PackedClass):
         return packed
-    bases = tuple(map(unpack_class, packed.bases))
-    return packed.metaclass(packed.name, bases, dict(packed.attributes))
+    attributes = dict(packed.attributes)
+    made = _made.get(packed.token)
+    if made is None:
+        bases = tuple(map(unpack_class, packed.bases))
+        made = _made[packed.token] = packed.metaclass(packed.name, bases, attributes)
+        if len(_made) > _CLASSES:
+            del _made[next(iter(_made))]
+    else:
+        for name, value in attributes.items():
+            type.__setattr__(made, name, value)
+            if isinstance(value, cached_property):
+                value.__set_name__(made, name)
+    return made
 
 
-def unpicklable_attribute(job_class: type, by_reference: Callable[[type], bool]) -> str | None:
+def unpicklable_attribute(
+    job_class: type, by_reference: Callable[[type], bool], pickle: Callable[[Any], object]
+) -> str | None:
     """Return the name of an attribute that keeps a class from travelling, if there is one."""
     for each in job_class.__mro__:
         if not by_reference(each):
-            for name, value in vars(each).items():
-                if name not in _LEFT_OUT and try_pickle(value) is None:
+            for name, value in _attributes(each):
+                try:
+                    pickle(value)
+                except Exception:
                     return name
     return None
 

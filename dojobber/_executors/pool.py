@@ -12,11 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
-from dojobber._executors.pickling import is_importable, pack_class, unpicklable_attribute
+from dojobber._executors.by_value import dumps_by_value, names_of_main
+from dojobber._executors.pickling import is_importable, unpicklable_attribute
 from dojobber._failures import safe_repr
 from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
@@ -44,6 +44,8 @@ class Pool:
     in_driver: frozenset[type[Job]]
     #: Whether a class may be pickled as it is.
     by_reference: Callable[[type], bool]
+    #: Pickles a request about a Job for workers; None where the executor's own pickler does better.
+    pickle: Callable[[Any, type], bytes] | None
 
     def has_ended(self, error: BaseException) -> bool:
         """Tell whether the executor says by an error that it can be used no more."""
@@ -80,6 +82,8 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         executor, 'InterpreterPoolExecutor'
     )
     has_processes = _is(executor, 'ProcessPoolExecutor')
+    is_main_found = has_processes and _start_method(executor) == 'fork'
+    needs_pickle = has_processes or _is(executor, 'InterpreterPoolExecutor')
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
@@ -87,9 +91,14 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
-        by_reference=is_importable if has_processes else _is_in_a_module,
+        by_reference=is_importable if is_main_found else _is_in_a_module,
+        pickle=(
+            _pickle(executor, is_main_found)
+            if needs_pickle or _package(executor) == 'mpi4py'
+            else None
+        ),
     )
-    if has_processes:
+    if needs_pickle:
         for job in graph.jobs:
             if not (job in pool.in_driver or is_plain_dummy(job)):
                 _check_travels(job, pool)
@@ -175,12 +184,25 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
     return max_in_flight if workers is None else min(max_in_flight, workers)
 
 
+def _start_method(executor: Any) -> str:
+    return str(executor._mp_context.get_start_method())
+
+
+def _pickle(executor: Any, is_main_found: bool) -> Callable[[Any, type], bytes]:
+    """Return what pickles for workers that import modules by name, and perhaps the script."""
+    is_interpreter = _is(executor, 'InterpreterPoolExecutor')
+    names = set[str]() if is_interpreter else None if is_main_found else names_of_main()
+    return lambda value, job: dumps_by_value(value, names, job)
+
+
 def _check_travels(job: type[Job], pool: Pool) -> None:
     """Refuse a class that this process's workers could not be sent."""
+    pickle = pool.pickle
+    assert pickle is not None
     try:
-        dumps(pack_class(job, pool.by_reference), HIGHEST_PROTOCOL)
+        pickle(job, job)
     except Exception as error:
-        attribute = unpicklable_attribute(job, pool.by_reference)
+        attribute = unpicklable_attribute(job, pool.by_reference, lambda each: pickle(each, job))
         what = job.__name__ if attribute is None else f'{job.__name__}.{attribute}'
         raise ConfigurationError(
             f'{what} can not be sent to another process: {error}; define it in a module, '

@@ -27,7 +27,7 @@ from dojobber._executors.pickling import (
 from dojobber._executors.pool import Pool, as_future, enter, is_within
 from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
 from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
-from dojobber._failures import Failure, safe_repr
+from dojobber._failures import Failure, class_name, safe_repr, safe_str
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 from dojobber.outcome import Phase
@@ -149,6 +149,7 @@ class ProcessTransport:
         self._journal = Journal()
         self._workdir = workdir
         self._run = os.urandom(8).hex()
+        self._pickle = pool.pickle
         self._pack: Callable[[type[Job]], Any] = partial(pack_class, by_reference=pool.by_reference)
         #: The number of the latest try that wrote a key of the global storage.
         self._writers: dict[Any, int] = {}
@@ -161,7 +162,7 @@ class ProcessTransport:
         context = self._context
         request = Request(
             token=(self._run, sent.job_class.__name__, sent.number),
-            job=self._pack(sent.job_class),
+            job=sent.job_class if self._pickle else self._pack(sent.job_class),
             is_special=sent.job_class in context.special,
             changed=sent.changed,
             args=context.args,
@@ -171,7 +172,15 @@ class ProcessTransport:
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        return as_future(self._executor.submit(run_request, request), self._executor)
+        given: Any = request
+        if self._pickle is not None:
+            try:
+                given = self._pickle(request, sent.job_class)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                return _failed(error)
+        return as_future(self._executor.submit(run_request, given), self._executor)
 
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try, and merge what it has put into the global storage."""
@@ -274,6 +283,15 @@ class ProcessTransport:
         if error and not self._has_told_of_directory:
             self._has_told_of_directory = True
             _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
+
+
+def _failed(error: BaseException) -> Future[Any]:
+    """Return the future of a request that does not pickle."""
+    future: Future[Any] = Future()
+    if not isinstance(error, Exception):
+        error = TypeError(f'pickling the request raised {class_name(error)}: {safe_str(error)}')
+    future.set_exception(error)
+    return future
 
 
 def _unpacked_end(ended: PhaseResult, unpack: Callable[[Any], Any]) -> PhaseResult:

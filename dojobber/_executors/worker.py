@@ -14,6 +14,7 @@ from types import MemberDescriptorType
 from typing import Any, TypeVar
 
 from dojobber._attempt import PROGRESS, PhaseResult, TryContext, TryRecord, attempt
+from dojobber._executors.by_value import loads_by_value
 from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
 from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
 from dojobber._failures import safe_repr, safe_str
@@ -95,8 +96,20 @@ class _Try:
         self.phases.append((phase, ended))
 
 
-def run_request(request: Request) -> bytes:
+def run_request(request: Request | bytes) -> bytes:
     """Make a try and return the pickled `Reply`; whatever happens, it is in there."""
+    if isinstance(request, bytes):
+        started = time.monotonic()
+        try:
+            request = loads_by_value(request)
+            assert isinstance(request, Request)
+        except BaseException as caught:
+            record = TryRecord(started, (), Phase.INIT, None, caught)
+            return dumps(_reply(_Try(), record, ({}, []), NamedDirectory('')), HIGHEST_PROTOCOL)
+    return _run_request(request)
+
+
+def _run_request(request: Request) -> bytes:
     noted, workdir = _Try(), NamedDirectory(request.directory)
     before, lost = read_journal(request.token[0], request.edition, request.journal)
     shared = SharedDict(before)

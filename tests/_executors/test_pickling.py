@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from dojobber import DummyJob, Job
+from dojobber._executors import pickling
 from dojobber._executors.pickling import (
     PackedClass,
     ValuePickler,
@@ -22,7 +24,7 @@ from dojobber._executors.pickling import (
     unpack_class,
     unpack_items,
 )
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from tests._executors.travelling import Locked, Once, Unloadable
 
 
@@ -58,6 +60,69 @@ def test_metaclass_makes_the_class_again() -> None:
 
     packed = pack_class(Meta('made', (Once,), {}), is_importable)
     assert type(unpack_class(packed)) is Meta
+
+
+REGISTRY: list[type] = []
+
+
+class Registers(Job):
+    """Refuses two subclasses of one name, and has members that pickle does not know."""
+
+    __slots__ = ('slot',)
+
+    def __init_subclass__(cls) -> None:
+        assert cls.__name__ not in [each.__name__ for each in REGISTRY[1:]]
+        REGISTRY.append(cls)
+
+    @staticmethod
+    def static() -> str:
+        return 'static'
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__name__
+
+    @property
+    def word(self) -> str:
+        return 'property'
+
+    @functools.cached_property
+    def cached(self) -> str:
+        return 'cached'
+
+    def Check(self) -> list[Any]:
+        self.slot = 5
+        return [self.static(), self.name(), self.word, self.cached, self.slot]
+
+
+def test_members_of_all_kinds_travel_and_a_class_is_made_once() -> None:
+    REGISTRY.clear()
+    job = Registers.clone('below')
+    made = [unpack_class(loads(dumps(pack_class(job, is_importable)))) for _ in 'ab']
+    assert made[0] is made[1] is not job
+    assert made[0]().Check() == ['static', 'below', 'property', 'cached', 5]
+
+
+def test_process_remembers_the_last_classes_that_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickling, '_CLASSES', 2)
+    monkeypatch.setattr(pickling, '_made', {})
+    jobs = [Once.clone(name) for name in 'abc']
+    packed = [pack_class(job, is_importable) for job in jobs]
+    made = [unpack_class(each) for each in packed]
+    assert unpack_class(packed[2]) is made[2]
+    assert len(pickling._made) <= 2
+    assert unpack_class(packed[0]) is not made[0]
+
+
+def test_frozen_dataclass_is_not_taken_to_pieces() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Job):
+        host: str = 'ada'
+
+        def Check(self) -> str:
+            return self.host
+
+    assert pack_class(Frozen, nothing_by_reference) is Frozen
 
 
 def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -217,6 +282,37 @@ def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> Non
     error = travelled(Stops('text'))
     assert isinstance(error, KeyboardInterrupt)
     assert str(error) == 'text'
+
+
+@pytest.mark.parametrize(
+    ('base', 'stand_in'),
+    [
+        (BaseException, RemoteBaseException), (GeneratorExit, RemoteBaseException),
+        (SystemExit, RemoteError), (KeyboardInterrupt, KeyboardInterrupt),
+    ],
+)  # fmt: skip
+def test_exception_that_is_no_exception_has_a_stand_in_of_its_kind(
+    base: type[BaseException], stand_in: type[BaseException]
+) -> None:
+    error = travelled(type('Odd', (base,), {'__module__': 'nowhere'})('text'))
+    assert type(error) is stand_in
+    assert str(error) == ('text' if base is KeyboardInterrupt else 'Odd: text')
+    assert type(travelled(base('text'))) is base
+
+
+@pytest.mark.parametrize('error', [SystemExit(3), GeneratorExit()])
+def test_exit_while_a_value_is_packed_or_unpacked_costs_the_value_alone(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(data: Any, *args: Any) -> Any:
+        raise error
+
+    packed = ValuePickler().pack([1])
+    monkeypatch.setattr(pickling, 'loads', raising)
+    assert isinstance(ValueUnpickler().unpack(packed), RemoteValue)
+    assert try_pickle([1]) is None
+    monkeypatch.setattr(pickling, 'dumps', raising)
+    assert try_pickle([1]) is None
 
 
 def test_exception_whose_class_has_no_name_is_one() -> None:

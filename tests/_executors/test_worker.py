@@ -62,7 +62,7 @@ def test_storage_that_is_no_dict_any_more_is_lost_alone(tmp_path: Path) -> None:
 
 
 def test_class_that_can_not_be_made_fails_the_init() -> None:
-    reply = reply_to(PackedClass(type, 'Odd', (Derived, Derived), {}))
+    reply = reply_to(PackedClass('odd', type, 'Odd', (Derived, Derived), {}))
     assert reply.record['phase'] == 'init'
     assert 'duplicate base' in str(unpack(reply.record['exception']))
 
@@ -72,7 +72,7 @@ def test_interrupt_between_two_phases_is_in_the_reply() -> None:
         def __new__(cls, name: str, bases: Any, attributes: Any) -> Any:
             raise KeyboardInterrupt(name)
 
-    reply = reply_to(PackedClass(Stopping, 'Odd', (Derived,), {}))
+    reply = reply_to(PackedClass('stopping', Stopping, 'Odd', (Derived,), {}))
     error = unpack(reply.record['exception'])
     assert (type(error), str(error), reply.record['phase']) == (KeyboardInterrupt, 'Odd', 'init')
 
