@@ -1,7 +1,7 @@
 """How classes and functions of the script itself travel to workers that do not have them.
 
-Owns which names of `__main__` a worker has, and how what it lacks is taken to pieces and made again:
-what stands below the main guard, in a cell of a notebook, on stdin or in `-c`.
+Owns which names of `__main__` a worker has, and how classes and functions by other names are taken
+to pieces and made again: those below the main guard, in a cell of a notebook, or in `-c`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import marshal
 import pickle
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -74,7 +75,7 @@ class ByValuePickler(ForkingPickler):
             file: gets the pickle.
             names: as by `names_of_main`.
         """
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)  # type: ignore[call-arg]
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._names = names
         self._unfilled: list[FunctionType] = []
 
@@ -187,10 +188,30 @@ def loads_by_value(data: bytes) -> Any:
 
 
 def _make_class(packed: PackedClass, is_global: bool) -> type:
-    made: type = unpack_class(packed)
+    made: type = unpack_class(packed, _create)
     if is_global:
         _namespace(made.__module__)[made.__name__] = made
     return made
+
+
+class _Bare:
+    """A base for classes that get their own bases later."""
+
+
+def _create(packed: PackedClass) -> type:
+    """Make a class.
+
+    Not by the __init_subclass__ of a base of the script itself: that has noted the class in the
+    driver, and what it has noted travels, too.
+    """
+    attributes = dict(packed.attributes)
+    if packed.metaclass is type and packed.attributes['__module__'] == '__main__':
+        made = type(packed.name, (_Bare,), attributes)
+        with suppress(TypeError):  # raised where an object of a base has more in it
+            made.__bases__ = packed.bases
+            return made
+    whole: type = packed.metaclass(packed.name, packed.bases, attributes)
+    return whole
 
 
 def _make_function(code: bytes, module: str, qualname: str, cells: int) -> FunctionType:

@@ -130,25 +130,33 @@ def _closure(function: FunctionType) -> list[Any]:
     return found
 
 
-def unpack_class(packed: Any) -> Any:
+def unpack_class(packed: Any, create: Callable[[PackedClass], type] | None = None) -> Any:
     """Return the class that was packed, or one made like it.
 
     It is made once, since its bases may note or refuse what is made of them.
+
+    Args:
+        packed: by `pack_class` or `pack_shallow`.
+        create: makes the class of its parts; None means by its metaclass.
     """
     if not isinstance(packed, PackedClass):
         return packed
-    attributes = dict(packed.attributes)
     made = _made.get(packed.token)
     if made is None:
-        bases = tuple(map(unpack_class, packed.bases))
-        made = _made[packed.token] = packed.metaclass(packed.name, bases, attributes)
+        made = _made[packed.token] = (create or _create)(packed)
         if len(_made) > _CLASSES:
             del _made[next(iter(_made))]
     else:
-        for name, value in attributes.items():
+        for name, value in packed.attributes.items():
             type.__setattr__(made, name, value)
             if isinstance(value, cached_property):
                 value.__set_name__(made, name)
+    return made
+
+
+def _create(packed: PackedClass) -> type:
+    bases = tuple(map(unpack_class, packed.bases))
+    made: type = packed.metaclass(packed.name, bases, dict(packed.attributes))
     return made
 
 

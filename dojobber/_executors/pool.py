@@ -77,6 +77,12 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
             f'executor must be made in the process that uses it, got {safe_repr(executor)} of '
             f'the process that this one was forked from'
         )
+    path = getattr(sys.modules['__main__'], '__file__', None)
+    if _imports_main(executor) and path is not None and not os.path.exists(path):
+        raise ConfigurationError(
+            f'executor must have workers that are forked, for others import the script, and '
+            f'there is no file {path!r}; got {safe_repr(executor)}'
+        )
     # Interpreters are in threads of this process, too, but share nothing.
     has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
         executor, 'InterpreterPoolExecutor'
@@ -121,6 +127,14 @@ def _is(executor: object, name: str) -> bool:
 def _is_in_a_module(job: type) -> bool:
     """Tell whether workers that have a `__main__` of their own can import a class."""
     return job.__module__ != '__main__' and is_importable(job)
+
+
+def _imports_main(executor: Any) -> bool:
+    """Return whether the workers of an executor import the script when they begin."""
+    has_processes = _is(executor, 'ProcessPoolExecutor')
+    # A script that is started with -m is imported by its name.
+    has_name = getattr(sys.modules['__main__'], '__spec__', None) is not None
+    return has_processes and _start_method(executor) != 'fork' and not has_name
 
 
 def _is_inherited(executor: Any) -> bool:
@@ -202,7 +216,7 @@ def _check_travels(job: type[Job], pool: Pool) -> None:
     try:
         pickle(job, job)
     except Exception as error:
-        attribute = unpicklable_attribute(job, pool.by_reference, lambda each: pickle(each, job))
+        attribute = unpicklable_attribute(job, pool.by_reference, lambda each: pickle(each, object))
         what = job.__name__ if attribute is None else f'{job.__name__}.{attribute}'
         raise ConfigurationError(
             f'{what} can not be sent to another process: {error}; define it in a module, '
