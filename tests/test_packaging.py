@@ -34,9 +34,12 @@ _IMPORTS = {
     '_attributes': '_failures errors job',
     '_cleanup': '_attempt _failures _graph _interrupt _workdir job',
     '_executors': '',
+    '_executors.by_value': '_executors.pickling',
     '_executors.locks': '_scheduler',
     '_executors.pickling': '_failures remote',
-    '_executors.pool': '_attributes _executors.pickling _failures _graph errors job',
+    '_executors.pool': (
+        '_attributes _executors.by_value _executors.pickling _failures _graph errors job'
+    ),
     '_executors.run': (
         '_attempt _attributes _cleanup _executors.locks _executors.pool _executors.storage '
         '_executors.transport _failures _graph _interrupt _run _workdir outcome'
@@ -47,7 +50,8 @@ _IMPORTS = {
         '_failures _workdir job outcome remote'
     ),
     '_executors.worker': (
-        '_attempt _executors.pickling _executors.storage _failures _workdir job outcome'
+        '_attempt _executors.by_value _executors.pickling _executors.storage _failures '
+        '_workdir job outcome'
     ),
     '_failures': '_interrupt _own_code job',
     '_graph': '_attributes _failures errors job',

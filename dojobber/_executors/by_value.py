@@ -206,8 +206,10 @@ def _create(packed: PackedClass) -> type:
     """
     attributes = dict(packed.attributes)
     if packed.metaclass is type and packed.attributes['__module__'] == '__main__':
-        made = type(packed.name, (_Bare,), attributes)
-        with suppress(TypeError):  # raised where an object of a base has more in it
+        above = {each for base in packed.bases for each in base.__mro__} - {object}
+        builtin = [each for each in above if each.__module__ == 'builtins']
+        made = type(packed.name, (_Bare, *builtin[:1]), attributes)
+        with suppress(TypeError):  # raised where a base has __slots__
             made.__bases__ = packed.bases
             return made
     whole: type = packed.metaclass(packed.name, packed.bases, attributes)

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value
 
 ABOVE = """
