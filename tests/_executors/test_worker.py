@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from pickle import dumps, loads
+from pickle import UnpicklingError, dumps, loads
 from typing import Any
 
 import pytest
 
 from dojobber import Job, RemoteValue
+from dojobber._executors.by_value import dumps_by_value
 from dojobber._executors.pickling import PackedClass, ValueUnpickler
 from dojobber._executors.storage import Journal, Packed
 from dojobber._executors.worker import Reply, Request, run_request
@@ -150,3 +151,15 @@ def test_exit_out_of_pickling_costs_the_value_alone() -> None:
     reply = reply_to(ReturnsLeaves)
     assert isinstance(unpack(reply.record['result']), RemoteValue)
     assert unpack(reply.record['exception']) is None
+
+
+def test_request_that_can_not_be_unpickled_fails_the_init() -> None:
+    reply = loads(run_request(b'no pickle'))
+    assert (reply.record['phase'], reply.record['ran']) == ('init', False)
+    assert type(unpack(reply.record['exception'])) is UnpicklingError
+
+
+def test_request_that_was_pickled_is_made() -> None:
+    request = Request(('run', 'job', 1), Derived, False, None, (), {}, b'', 0, False, '')
+    reply = loads(run_request(dumps_by_value(request, set(), Derived)))
+    assert unpack(reply.record['result']) == ['base', 'Derived']
