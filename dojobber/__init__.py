@@ -48,7 +48,7 @@ from dojobber.events import (
 from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.main import main
 from dojobber.outcome import Outcome, Phase
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from dojobber.report import Failure, JobReport, Report
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     'Phase',
     'PhaseEnded',
     'PhaseStarted',
+    'RemoteBaseException',
     'RemoteError',
     'RemoteValue',
     'Report',

@@ -29,8 +29,8 @@ from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _LOG = logging.getLogger('DoJobber')
-# Seconds: queues refuse what the system's clock can't count.
-_LONGEST_WAIT = 1e6
+# Seconds: a signal that comes just before a wait is noticed after so long at the latest.
+_SLICE = 0.5
 
 
 def receive(queue: SimpleQueue[Any], timeout: float | None) -> Any:
@@ -43,7 +43,14 @@ def receive(queue: SimpleQueue[Any], timeout: float | None) -> Any:
     Raises:
         Empty: nothing came in time.
     """
-    return queue.get(timeout=None if timeout is None else min(timeout, _LONGEST_WAIT))
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = _SLICE if end is None else min(max(end - time.monotonic(), 0), _SLICE)
+        try:
+            return queue.get(timeout=left)
+        except Empty:
+            if end is not None and time.monotonic() >= end:
+                raise
 
 
 class RunConfig(NamedTuple):

@@ -7,6 +7,8 @@ Where that is impossible, as on Windows, it goes by the path.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from functools import cache
 from typing import Protocol
 
 # Keep our descriptor at 200 or higher: a Job that closes every descriptor and opens files then
@@ -24,22 +26,44 @@ class Directory(Protocol):
 
 
 class NamedDirectory:
-    """A directory that is known by its path alone, in a worker; '' for any."""
+    """A directory that is known by its path alone, in a worker.
 
-    __slots__ = ('_path',)
+    A worker that has no such directory, or may not enter it, is on another machine or of another
+    user: there the phases start in the worker's own directory.
+    """
+
+    __slots__ = ('error', '_path', '_own')
 
     def __init__(self, path: str) -> None:
-        """Remember a path; nothing is opened."""
+        """Remember a path; nothing is opened.
+
+        Args:
+            path: of the directory; '' if it is not known.
+        """
         self._path = path
+        self._own = _own_directory()
+        #: Why the directory could not be entered; None if it could, or nobody has tried.
+        self.error: OSError | None = None
 
     def go(self) -> None:
-        """Change to the directory.
-
-        Raises:
-            OSError: there is none of this path, or it may not be entered.
-        """
-        if self._path:
+        """Change to the directory, or to the worker's own."""
+        if not self._path:
+            return
+        try:
             os.chdir(self._path)
+        except OSError as error:
+            self.error = error.with_traceback(None)
+            with suppress(OSError):
+                os.chdir(self._own)
+
+
+@cache
+def _own_directory() -> str:
+    """Return the directory in which this process was when it was first asked."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
 
 
 class Workdir:

@@ -1,15 +1,15 @@
 """What stands for that which could not travel from a worker to the driver.
 
-Owns two small classes. Knows nothing of how things travel.
+Owns three small classes. Knows nothing of how things travel.
 """
 
 from __future__ import annotations
 
-__all__ = ['RemoteError', 'RemoteValue']
+__all__ = ['RemoteBaseException', 'RemoteError', 'RemoteValue']
 
 
-class RemoteError(Exception):
-    """Stand for an exception that was raised in a worker and can't be made again here."""
+class _StandIn(BaseException):
+    """The class name and the message of an exception."""
 
     def __init__(self, class_name: str, text: str) -> None:
         """Make it from what can be told of the exception.
@@ -26,6 +26,14 @@ class RemoteError(Exception):
 
     def __str__(self) -> str:
         return f'{self.class_name}: {self.text}' if self.text else self.class_name
+
+
+class RemoteError(_StandIn, Exception):
+    """Stand for an exception that was raised in a worker and can't be made again here."""
+
+
+class RemoteBaseException(_StandIn):
+    """Stand for such an exception if it is no Exception and no SystemExit: it ends the run."""
 
 
 class RemoteValue:

@@ -151,7 +151,9 @@ class Report:
         self.no_act = results.no_act
         self.seconds = results.seconds
         self.started = _utc(results.started_at)
-        self.host = os.uname().nodename if hasattr(os, 'uname') else os.environ['COMPUTERNAME']
+        self.host = (
+            os.uname().nodename if hasattr(os, 'uname') else os.environ.get('COMPUTERNAME', '')
+        )
         self.python = sys.version.partition(' ')[0]
         self.version: str = sys.modules['dojobber'].__version__
         # Most callers of checknrun() never look at the report: it is made when someone does.

@@ -34,18 +34,25 @@ _IMPORTS = {
     '_attributes': '_failures errors job',
     '_cleanup': '_attempt _failures _graph _interrupt _workdir job',
     '_executors': '',
+    '_executors.by_value': '_executors.pickling',
     '_executors.locks': '_scheduler',
     '_executors.pickling': '_failures remote',
-    '_executors.pool': '_attributes _executors.pickling _failures _graph errors job',
+    '_executors.pool': (
+        '_attributes _executors.by_value _executors.pickling _failures _graph errors job'
+    ),
     '_executors.run': (
-        '_attempt _attributes _cleanup _executors.locks _executors.pool '
+        '_attempt _attributes _cleanup _executors.locks _executors.pool _executors.storage '
         '_executors.transport _failures _graph _interrupt _run _workdir outcome'
     ),
+    '_executors.storage': '_executors.pickling',
     '_executors.transport': (
-        '_attempt _executors.pickling _executors.pool _executors.worker _failures _workdir '
-        'job outcome'
+        '_attempt _executors.pickling _executors.pool _executors.storage _executors.worker '
+        '_failures _workdir job outcome remote'
     ),
-    '_executors.worker': '_attempt _executors.pickling _workdir job outcome',
+    '_executors.worker': (
+        '_attempt _executors.by_value _executors.pickling _executors.storage _failures '
+        '_workdir job outcome'
+    ),
     '_failures': '_interrupt _own_code job',
     '_graph': '_attributes _failures errors job',
     '_interrupt': '',
@@ -159,6 +166,7 @@ LOADED_LATE = {
     '_graph': {'difflib'},
     '_output.graphviz': {'pathlib', 'subprocess', 'tempfile', 'webbrowser'},
     '_output.console': {'textwrap'},
+    '_output.status_line': {'termios'},
     '_output.text': {'shutil'},
     '_workdir': {'fcntl'},
     'report': {'datetime', 'shutil'},

@@ -5,13 +5,16 @@ Owns what is pickled and what stands for that which can't be. Knows nothing of e
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dojobber._failures import (
     Failure,
@@ -22,81 +25,151 @@ from dojobber._failures import (
     safe_str,
     trace,
 )
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
 # What a class makes for itself, and DEPS and WATCH: a worker needs none, and they may be thousands.
-_LEFT_OUT = {'__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH'}
+_LEFT_OUT = {
+    '__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH', '__annotate__', '__annotate_func__',
+    '__annotations_cache__',
+}  # fmt: skip
+#: Objects of these classes don't pickle, but the functions that they are made of may.
+WRAPPERS: dict[type, tuple[str, ...]] = {
+    staticmethod: ('__func__',),
+    classmethod: ('__func__',),
+    property: ('fget', 'fset', 'fdel', '__doc__'),
+    cached_property: ('func',),
+}
+# A process remembers so many classes that it has made.
+_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PackedClass:
     """A class that can't be imported by its name, such as one made with type()."""
 
+    #: Tells apart all classes of all drivers.
+    token: str
     metaclass: type
     name: str
     bases: tuple[Any, ...]
     attributes: dict[str, Any]
 
 
+_tokens: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+_made: dict[str, type] = {}
+
+
 def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
-    """Return what a class is made from again by `unpack_class`.
+    """Return the parts from which `unpack_class` makes a class again.
 
     Args:
         job_class: the class.
         by_reference: whether a class may travel as it is.
     """
     own = vars(job_class)
-    if by_reference(job_class) or any(map(_is_tied, own.values())):
+    if by_reference(job_class) or any(is_tied(each, job_class) for each in own.values()):
         return job_class
+    bases = tuple(pack_class(base, by_reference) for base in job_class.__bases__)
+    return pack_shallow(job_class, bases)
+
+
+def pack_shallow(job_class: type, bases: tuple[Any, ...]) -> PackedClass:
+    """Take a class to pieces.
+
+    Args:
+        job_class: the class.
+        bases: those that it is to be made of again, packed or not.
+    """
     return PackedClass(
+        token=_tokens.setdefault(job_class, os.urandom(16).hex()),
         metaclass=type(job_class),
         name=job_class.__name__,
-        bases=tuple(pack_class(base, by_reference) for base in job_class.__bases__),
-        attributes={name: value for name, value in own.items() if name not in _LEFT_OUT},
+        bases=bases,
+        attributes=dict(_attributes(job_class)),
     )
 
 
-def _is_tied(value: object) -> bool:
-    """Tell whether a function uses super(): it would go on to speak of the class it was made in.
+def _attributes(job_class: type) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that a class does not make for itself."""
+    for name, value in vars(job_class).items():
+        # The descriptors of __slots__ are made from those.
+        if name not in _LEFT_OUT and not isinstance(value, MemberDescriptorType):
+            yield name, value
 
-    Decorators have the function that they were given in their closure.
+
+def is_tied(value: object, job_class: type) -> bool:
+    """Return whether a function uses super(): it would go on to speak of the class it was made in.
+
+    So would one with its class in the closure, as those of frozen dataclasses have. Decorators have
+    the function that they were given in their closure.
     """
     looked_at: list[Any] = [value]
     for each in looked_at:
         if isinstance(each, property):
             looked_at += [each.fget, each.fset, each.fdel]
+        if isinstance(each, cached_property):
+            each = each.func
         function = getattr(each, '__func__', each)
         if isinstance(function, FunctionType):
             if '__class__' in function.__code__.co_freevars:
                 return True
-            looked_at += [found for found in _closure(function) if found not in looked_at]
+            known = _closure(function)
+            if any(found is job_class for found in known):
+                return True
+            functions = [found for found in known if isinstance(found, FunctionType)]
+            looked_at += [found for found in functions if found not in looked_at]
     return False
 
 
-def _closure(function: FunctionType) -> list[FunctionType]:
-    """Return the functions that a function knows by its closure."""
+def _closure(function: FunctionType) -> list[Any]:
+    """Return the objects that a function knows by its closure."""
     found = []
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # nothing is in there yet
-            if isinstance(cell.cell_contents, FunctionType):
-                found.append(cell.cell_contents)
+            found.append(cell.cell_contents)
     return found
 
 
-def unpack_class(packed: Any) -> Any:
-    """Return the class that was packed, or one made like it."""
+def unpack_class(packed: Any, create: Callable[[PackedClass], type] | None = None) -> Any:
+    """Return the class that was packed, or one made like it.
+
+    It is made once, since its bases may note or refuse what is made of them.
+
+    Args:
+        packed: by `pack_class` or `pack_shallow`.
+        create: makes the class of its parts; None means by its metaclass.
+    """
     if not isinstance(packed, PackedClass):
         return packed
+    made = _made.get(packed.token)
+    if made is None:
+        made = _made[packed.token] = (create or _create)(packed)
+        if len(_made) > _CLASSES:
+            del _made[next(iter(_made))]
+    else:
+        for name, value in packed.attributes.items():
+            type.__setattr__(made, name, value)
+            if isinstance(value, cached_property):
+                value.__set_name__(made, name)
+    return made
+
+
+def _create(packed: PackedClass) -> type:
     bases = tuple(map(unpack_class, packed.bases))
-    return packed.metaclass(packed.name, bases, dict(packed.attributes))
+    made: type = packed.metaclass(packed.name, bases, dict(packed.attributes))
+    return made
 
 
-def unpicklable_attribute(job_class: type, by_reference: Callable[[type], bool]) -> str | None:
+def unpicklable_attribute(
+    job_class: type, by_reference: Callable[[type], bool], pickle: Callable[[Any], object]
+) -> str | None:
     """Return the name of an attribute that keeps a class from travelling, if there is one."""
     for each in job_class.__mro__:
         if not by_reference(each):
-            for name, value in vars(each).items():
-                if name not in _LEFT_OUT and try_pickle(value) is None:
+            for name, value in _attributes(each):
+                try:
+                    pickle(value)
+                except Exception:
                     return name
     return None
 
@@ -122,81 +195,125 @@ class PickledValue:
     class_name: str | None = None
     trace: str = ''
     place: tuple[str, int, str, int] = ('', 0, '', 0)
-    #: Of an exception: whether it ends the run.
-    ends_run: bool = False
+    #: Of an exception: the class of its stand-in.
+    stand_in: type[BaseException] = RemoteError
 
 
 class ValuePickler:
-    """Pack values so that what is one object here is one there."""
+    """Packs each object once, so that what is one object here is one there."""
 
-    __slots__ = ('parcels', '_places', '_values')
+    __slots__ = ('_packed', '_values')
 
     def __init__(self) -> None:
         """Begin without any."""
-        self.parcels: list[PickledValue] = []
-        self._places: dict[int, int] = {}
-        # Kept alive, so that nothing else gets an id that is among the places.
+        self._packed: dict[int, PickledValue] = {}
+        # Kept alive, so that no other object gets the same id.
         self._values: list[object] = []
 
-    def add(self, value: object) -> int:
-        """Pack a value and return its place among the parcels."""
-        if id(value) not in self._places:
-            self._places[id(value)] = len(self.parcels)
+    def pack(self, value: object) -> Any:
+        """Return a value as it is if it is None, else as a `PickledValue`."""
+        if value is None:
+            return None
+        if id(value) not in self._packed:
             self._values.append(value)
-            self.parcels.append(_packed(value))
-        return self._places[id(value)]
+            self._packed[id(value)] = _packed(value)
+        return self._packed[id(value)]
+
+
+class ValueUnpickler:
+    """Unpacks each `PickledValue` once."""
+
+    __slots__ = ('_values',)
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._values: dict[int, Any] = {}
+
+    def unpack(self, packed: PickledValue | None) -> Any:
+        """Return the value that was packed, or its stand-in."""
+        if packed is None:
+            return None
+        if id(packed) not in self._values:
+            self._values[id(packed)] = _unpacked(packed)
+        return self._values[id(packed)]
 
 
 def _packed(value: object) -> PickledValue:
     if not isinstance(value, BaseException):
         data = try_pickle(value)
-        # That it can be made again there is not known yet; its own repr() could take long.
+        # Unpickling it in the driver may still fail; its own repr() could take long for that.
         return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
-    place = Failure.of(value)[1:]
-    ends_run = not is_failure(value)
     return PickledValue(
-        try_pickle(value), safe_str(value), class_name(value), trace(value), place, ends_run
+        try_pickle(value),
+        safe_str(value),
+        class_name(value),
+        trace(value),
+        Failure.of(value)[1:],
+        _stand_in(value),
     )
 
 
-def unpickle_values(parcels: Iterable[PickledValue]) -> list[Any]:
-    """Return what was packed, or what stands for it."""
-    return [_unpacked(parcel) for parcel in parcels]
+def _stand_in(error: BaseException) -> type[BaseException]:
+    if is_failure(error):
+        return RemoteError
+    is_interrupt = issubclass(type(error), KeyboardInterrupt)
+    return KeyboardInterrupt if is_interrupt else RemoteBaseException
 
 
-def _unpacked(parcel: PickledValue) -> Any:
-    value: Any = RemoteValue(parcel.text)
-    with suppress(Exception):
-        value = value if parcel.data is None else loads(parcel.data)
-    if parcel.class_name is None:
+def _unpacked(packed: PickledValue) -> Any:
+    value: Any = RemoteValue(packed.text)
+    with suppress_all_but_interrupts():
+        value = value if packed.data is None else loads(packed.data)
+    if packed.class_name is None:
         return value
-    if not _is_same(value, parcel):
-        text = parcel.text
-        value = KeyboardInterrupt(text) if parcel.ends_run else RemoteError(parcel.class_name, text)
-    attach_traceback(value, parcel.trace, *parcel.place)
+    if not _is_same(value, packed):
+        is_interrupt = packed.stand_in is KeyboardInterrupt
+        args = () if is_interrupt else (packed.class_name,)
+        value = packed.stand_in(*args, packed.text)
+    attach_traceback(value, packed.trace, *packed.place)
     return value
 
 
-def _is_same(value: object, parcel: PickledValue) -> bool:
+def _is_same(value: object, packed: PickledValue) -> bool:
     """Tell whether an exception was not made again as something else, or with another message.
 
     Messages can differ for good reason, such as an address in them; not those that are arguments.
     """
-    if not isinstance(value, BaseException) or class_name(value) != parcel.class_name:
+    if not isinstance(value, BaseException) or class_name(value) != packed.class_name:
         return False
     args, text = value.args, safe_str(value)
     is_argument = len(args) == 1 and type(args[0]) is str and args[0] == text
-    return text == parcel.text or not is_argument
+    return text == packed.text or not is_argument
 
 
 def try_pickle(value: object) -> bytes | None:
     """Return a pickle that was seen to work; None if there is none."""
-    try:
+    with suppress_all_but_interrupts():
         data = dumps(value, HIGHEST_PROTOCOL)
+        return data if is_pickle(data) else None
+    return None
+
+
+def is_pickle(data: bytes) -> bool:
+    """Return whether a value can be made again from its pickle in this process."""
+    with suppress_all_but_interrupts():
         loads(data)
-    except (Exception, SystemExit):
-        return None
-    return data
+        return True
+    return False
+
+
+@contextmanager
+def suppress_all_but_interrupts() -> Iterator[None]:
+    """Ignore what the code of a value raises while it is packed or unpacked; Ctrl-C goes through.
+
+    Some raise what is no Exception: SystemExit, or the panic of an extension module.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        pass
 
 
 def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
@@ -220,9 +337,9 @@ def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
     """Return the dict of pickled pairs, and how many of them could not be made again."""
     items, lost = {}, 0
     for data in packed:
-        try:
+        lost += 1
+        with suppress_all_but_interrupts():
             key, value = loads(data)
             items[key] = value
-        except Exception:
-            lost += 1
+            lost -= 1
     return items, lost

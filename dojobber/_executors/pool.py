@@ -5,19 +5,25 @@ Owns the record of that. Sends nothing.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextvars import ContextVar
 from dataclasses import dataclass
-from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
-from dojobber._executors.pickling import is_importable, pack_class, unpicklable_attribute
+from dojobber._executors.by_value import dumps_by_value, names_of_main
+from dojobber._executors.pickling import is_importable, unpicklable_attribute
 from dojobber._failures import safe_repr
 from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
 from dojobber.job import Job
+
+#: The executors whose workers have led to this code, one within the other.
+_entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class Pool:
     executor: Executor
     #: How many tries may be under way at once.
     limit: int
-    #: Whether cancel() leaves alone what is being executed, as it should.
+    #: Whether cancel() leaves alone the calls that are being executed. The futures of others, such
+    #: as Dask's and ipyparallel's, are pending meanwhile.
     can_cancel: bool
     #: Whether its workers share all objects with the driver.
     has_threads: bool
@@ -37,14 +44,15 @@ class Pool:
     in_driver: frozenset[type[Job]]
     #: Whether a class may be pickled as it is.
     by_reference: Callable[[type], bool]
+    #: Pickles a request about a Job for workers; None where the executor's own pickler does better.
+    pickle: Callable[[Any, type], bytes] | None
 
     def has_ended(self, error: BaseException) -> bool:
         """Tell whether the executor says by an error that it can be used no more."""
         if isinstance(error, BrokenExecutor):
             return True
         # Others have classes of their own for it, such as loky.
-        mine, its = (type(each).__module__.partition('.')[0] for each in (self.executor, error))
-        return isinstance(error, RuntimeError) and mine == its
+        return isinstance(error, RuntimeError) and _package(error) == _package(self.executor)
 
 
 def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
@@ -64,26 +72,49 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
             f'executor must be a concurrent.futures.Executor: it needs submit(), '
             f'got {safe_repr(executor)}'
         )
+    if _is_inherited(executor):
+        raise ConfigurationError(
+            f'executor must be made in the process that uses it, got {safe_repr(executor)} of '
+            f'the process that this one was forked from'
+        )
+    path = getattr(sys.modules['__main__'], '__file__', None)
+    if _imports_main(executor) and path is not None and not os.path.exists(path):
+        raise ConfigurationError(
+            f'executor must have workers that are forked, for others import the script, and '
+            f'there is no file {path!r}; got {safe_repr(executor)}'
+        )
     # Interpreters are in threads of this process, too, but share nothing.
     has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
         executor, 'InterpreterPoolExecutor'
     )
     has_processes = _is(executor, 'ProcessPoolExecutor')
+    is_main_found = has_processes and _start_method(executor) == 'fork'
+    needs_pickle = has_processes or _is(executor, 'InterpreterPoolExecutor')
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
-        # Where the workers are not known, as with Dask, it gives up what is executed all the same.
-        can_cancel=_workers(executor) is not None,
+        can_cancel=has_threads or has_processes or _package(executor) == 'loky',
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
-        by_reference=is_importable if has_processes else _is_in_a_module,
+        by_reference=is_importable if is_main_found else _is_in_a_module,
+        pickle=(
+            _pickle(executor, is_main_found)
+            if needs_pickle or _package(executor) == 'mpi4py'
+            else None
+        ),
     )
-    if has_processes:
+    if needs_pickle:
         for job in graph.jobs:
             if not (job in pool.in_driver or is_plain_dummy(job)):
                 _check_travels(job, pool)
     return pool
+
+
+def _package(value: object) -> str:
+    """Return the name of the package that an object's class is from."""
+    name = type(value).__module__.removeprefix('joblib.externals.')
+    return name.partition('.')[0]
 
 
 def _is(executor: object, name: str) -> bool:
@@ -96,6 +127,53 @@ def _is(executor: object, name: str) -> bool:
 def _is_in_a_module(job: type) -> bool:
     """Tell whether workers that have a `__main__` of their own can import a class."""
     return job.__module__ != '__main__' and is_importable(job)
+
+
+def _imports_main(executor: Any) -> bool:
+    """Return whether the workers of an executor import the script when they begin."""
+    has_processes = _is(executor, 'ProcessPoolExecutor')
+    # A script that is started with -m is imported by its name.
+    has_name = getattr(sys.modules['__main__'], '__spec__', None) is not None
+    return has_processes and _start_method(executor) != 'fork' and not has_name
+
+
+def _is_inherited(executor: Any) -> bool:
+    """Return whether an executor has no workers here, since it was made before this process."""
+    queue = getattr(executor, '_call_queue', None)
+    if getattr(queue, '_opid', os.getpid()) != os.getpid():
+        return True
+    threads = getattr(executor, '_threads', None) or ()
+    return bool(threads) and not (
+        getattr(executor, '_shutdown', False) or any(each.is_alive() for each in threads)
+    )
+
+
+def is_within(executor: Executor) -> bool:
+    """Return whether this code is executed by a worker of an executor of threads."""
+    is_worker = threading.current_thread() in getattr(executor, '_threads', ())
+    return is_worker or any(each is executor for each in _entered.get())
+
+
+def enter(executor: Executor) -> None:
+    """Note, for what has these context variables, that it is executed by an executor's worker."""
+    _entered.set((*_entered.get(), executor))
+
+
+def as_future(given: Any, executor: Executor) -> Future[Any]:
+    """Return what submit() gave if it is a future, of any package.
+
+    Raises:
+        RuntimeError: it is none, or one that only an event loop completes.
+    """
+    needed = 'add_done_callback', 'exception', 'result', 'cancel'
+    is_future = all(callable(getattr(given, name, None)) for name in needed)
+    if not is_future or hasattr(given, '_asyncio_future_blocking'):
+        raise RuntimeError(
+            f'submit() of an executor must return a concurrent.futures.Future, '
+            f'got {safe_repr(given)} from {safe_repr(executor)}'
+        )
+    future: Future[Any] = given
+    return future
 
 
 def _workers(executor: Executor) -> int | None:
@@ -120,12 +198,25 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
     return max_in_flight if workers is None else min(max_in_flight, workers)
 
 
+def _start_method(executor: Any) -> str:
+    return str(executor._mp_context.get_start_method())
+
+
+def _pickle(executor: Any, is_main_found: bool) -> Callable[[Any, type], bytes]:
+    """Return what pickles for workers that import modules by name, and perhaps the script."""
+    is_interpreter = _is(executor, 'InterpreterPoolExecutor')
+    names = set[str]() if is_interpreter else None if is_main_found else names_of_main()
+    return lambda value, job: dumps_by_value(value, names, job)
+
+
 def _check_travels(job: type[Job], pool: Pool) -> None:
     """Refuse a class that this process's workers could not be sent."""
+    pickle = pool.pickle
+    assert pickle is not None
     try:
-        dumps(pack_class(job, pool.by_reference), HIGHEST_PROTOCOL)
+        pickle(job, job)
     except Exception as error:
-        attribute = unpicklable_attribute(job, pool.by_reference)
+        attribute = unpicklable_attribute(job, pool.by_reference, lambda each: pickle(each, object))
         what = job.__name__ if attribute is None else f'{job.__name__}.{attribute}'
         raise ConfigurationError(
             f'{what} can not be sent to another process: {error}; define it in a module, '

@@ -17,6 +17,7 @@ from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.locks import LockingScheduler
 from dojobber._executors.pool import Pool
+from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
 from dojobber._failures import safe_str
 from dojobber._graph import Graph
@@ -55,6 +56,8 @@ class ConcurrentRun(Run):
         locks = {node: pool.locks[job] for node, job in enumerate(graph.jobs) if job in pool.locks}
         self._scheduler = LockingScheduler(graph.dependencies, self._allowed, graph.delays, locks)
         self._pool = pool
+        if not pool.has_threads:
+            self.results.global_storage = SharedDict()
         self._in_flight: dict[Future[Any], InFlight] = {}
         #: Jobs of whose tries it is not known yet how they went.
         self._unsettled: set[int] = set()

@@ -10,19 +10,28 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from pickle import loads
-from types import BuiltinFunctionType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
-from dojobber._executors.pickling import pack_class, pack_items, unpack_items, unpickle_values
-from dojobber._executors.pool import Pool
-from dojobber._executors.worker import Reply, Request, run_request
-from dojobber._failures import Failure
+from dojobber._executors.pickling import (
+    PickledValue,
+    ValueUnpickler,
+    is_pickle,
+    pack_class,
+    unpack_items,
+)
+from dojobber._executors.pool import Pool, as_future, enter, is_within
+from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
+from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
+from dojobber._failures import Failure, class_name, safe_repr, safe_str
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 from dojobber.outcome import Phase
+from dojobber.remote import RemoteValue
 
 _LOG = logging.getLogger('DoJobber')
 
@@ -79,21 +88,30 @@ class ThreadTransport:
             context: of the run.
             tell: hears of phases, from any thread.
         """
-        self._submit = pool.executor.submit
+        self._executor = pool.executor
         self._context = context if context.on_phase is None else context._replace(on_phase=tell)
         self._here = context
+        self._is_within = is_within(pool.executor)
 
     def submit(self, sent: InFlight) -> Future[Any]:
-        """Send a try out."""
-        arguments = sent.node, sent.job_class, sent.started, self._context, sent.changed
-        return self._submit(_attempt, [arguments])
+        """Submit a try, to be made with the context variables of this thread."""
+        variables = copy_context()
+        variables.run(enter, self._executor)
+        attempted = sent.node, sent.job_class, sent.started, self._context, sent.changed
+        arguments = [(*attempted, variables)]
+        if self._is_within:
+            # A worker that waits for another worker may wait for ever. So this one makes the try.
+            future: Future[Any] = Future()
+            future.set_result(_attempt(arguments))
+            return future
+        return as_future(self._executor.submit(_attempt, arguments), self._executor)
 
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try."""
         return Completed(future.result(), [], None)
 
     def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return None: a thread makes its Cleanup due itself."""
+        """Return None: a thread registers its Cleanup itself."""
         return None
 
     def run_here(self, sent: InFlight) -> TryRecord:
@@ -105,8 +123,13 @@ def _attempt(arguments: list[Any]) -> TryRecord:
     """Make a try, with arguments out of a list that is empty then.
 
     The frames of a failure keep that of the executor alive, which keeps its arguments.
+
+    Args:
+        arguments: those of `attempt`, and the context variables, in one tuple.
     """
-    return attempt(*arguments.pop())
+    *attempted, variables = arguments.pop()
+    record: TryRecord = variables.run(attempt, *attempted)
+    return record
 
 
 class ProcessTransport:
@@ -117,112 +140,182 @@ class ProcessTransport:
 
         Args:
             pool: with the executor.
-            context: of the run.
+            context: of the run; its global storage is a `SharedDict`.
             workdir: the directory of the run.
         """
-        self._submit = pool.executor.submit
+        self._executor = pool.executor
         self._context = context
+        self._shared = cast(SharedDict, context.global_storage)
+        self._journal = Journal()
         self._workdir = workdir
         self._run = os.urandom(8).hex()
+        self._pickle = pool.pickle
         self._pack: Callable[[type[Job]], Any] = partial(pack_class, by_reference=pool.by_reference)
         #: The number of the latest try that wrote a key of the global storage.
         self._writers: dict[Any, int] = {}
         self._told: set[str] = set()
+        self._has_told_of_directory = False
 
     def submit(self, sent: InFlight) -> Future[Any]:
-        """Send a try out, with a copy of the global storage."""
+        """Submit a try, with a copy of the global storage."""
+        self._note_changes(sent)
         context = self._context
-        shared, lost = pack_items(context.global_storage)
-        self._tell_lost(sent.job_class, [f'global_storage[{key}]' for key in lost])
         request = Request(
             token=(self._run, sent.job_class.__name__, sent.number),
-            job=self._pack(sent.job_class),
+            job=sent.job_class if self._pickle else self._pack(sent.job_class),
             is_special=sent.job_class in context.special,
             changed=sent.changed,
             args=context.args,
             kwargs=context.kwargs,
-            global_storage=list(shared.values()),
+            journal=bytes(self._journal),
+            edition=self._journal.edition,
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        return self._submit(run_request, request)
+        given: Any = request
+        if self._pickle is not None:
+            try:
+                given = self._pickle(request, sent.job_class)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                return _failed(error)
+        return as_future(self._executor.submit(run_request, given), self._executor)
 
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try, and merge what it has put into the global storage."""
         reply: Reply = loads(future.result())
-        values = unpickle_values(reply.parcels)
+        unpack = ValueUnpickler().unpack
         self._merge(reply, sent)
-        self._tell_lost(sent.job_class, reply.lost)
-        check, run = values[reply.check], values[reply.run]
-        record = TryRecord(
-            started=sent.started,
-            seconds=reply.seconds,
-            phase=reply.phase,
-            result=values[reply.result],
-            exception=values[reply.exception],
-            check=None if check is None else Failure.of(check),
-            ran=reply.ran,
-            run=None if run is None else Failure.of(run),
-            would_run=reply.would_run,
-            gave_up=reply.gave_up,
+        self._tell_dropped(sent.job_class, reply.dropped)
+        self._tell_of_directory(reply.directory_error)
+        fields = {**reply.record, 'started': sent.started}
+        fields['result'], fields['exception'] = (
+            unpack(fields['result']),
+            unpack(fields['exception']),
         )
-        phases = [
-            (name, how and PhaseResult(values[how[0]], values[how[1]], how[2]))
-            for name, how in reply.phases
-        ]
-        return Completed(record, phases, self._remade(sent.job_class, reply))
+        for name in 'check', 'run':
+            fields[name] = fields[name] and Failure.of(unpack(fields[name]))
+        phases = [(phase, ended and _unpacked_end(ended, unpack)) for phase, ended in reply.phases]
+        return Completed(TryRecord(**fields), phases, self._remade(sent.job_class, reply.cleanup))
 
     def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
         """Return the object for the Cleanup of a try that came too late for all else."""
-        return self._remade(sent.job_class, loads(future.result()))
+        reply: Reply = loads(future.result())
+        return self._remade(sent.job_class, reply.cleanup)
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, and note what it changes in the global storage."""
-        shared = self._context.global_storage
-        values, (packed, _) = dict(shared), pack_items(shared)
+        self._note_changes(sent)
         context = self._context
         record = attempt(sent.node, sent.job_class, sent.started, context, sent.changed)
-        packed_now, _ = pack_items(shared)
-        for key in {**values, **shared}:
-            is_same = key in shared and key in values and shared[key] is values[key]
-            if not is_same or packed.get(key) != packed_now.get(key):
-                self._writers[key] = sent.number
+        for key in self._note_changes(sent):
+            self._writers[key] = sent.number
         return record
+
+    def _note_changes(self, sent: InFlight) -> list[Any]:
+        """Take into the journal what was changed in the driver, and return the keys."""
+        changed, unpicklable = self._shared.changes(self._journal.index)
+        for key, packed in changed.items():
+            record = record_of(key, packed)
+            if record is None:
+                unpicklable.append(key)
+            elif packed is not None:
+                self._journal.put(key, packed, record)
+            else:
+                self._journal.discard(key)
+        for key in unpicklable:
+            self._journal.discard(key)
+            self._tell_dropped(sent.job_class, [f'global_storage[{safe_repr(key)}]'])
+        return [*changed, *unpicklable]
 
     def _merge(self, reply: Reply, sent: InFlight) -> None:
         """Take over what a try has changed, unless a try that was sent out later has, too."""
-        shared, writers, number = self._context.global_storage, self._writers, sent.number
-        changed = self._unpacked(sent.job_class, 'global_storage', reply.changed)
-        for key in [*changed, *map(loads, reply.deleted)]:
-            if writers.get(key, 0) <= number:
-                writers[key] = number
-                if key in changed:
-                    shared[key] = changed[key]
+        dropped = 0
+        for record in reply.shared:
+            changed, lost = read_records([record])
+            dropped += lost
+            for key, packed in changed.items():
+                if self._writers.get(key, 0) > sent.number:
+                    continue
+                if packed is None:
+                    self._shared.discard(key)
+                    self._journal.discard(key)
+                elif is_pickle(packed.data):
+                    self._shared.put(key, packed)
+                    self._journal.put(key, packed, record)
                 else:
-                    shared.pop(key, None)
+                    dropped += 1
+                    continue
+                self._writers[key] = sent.number
+        if dropped:
+            self._tell_dropped(sent.job_class, [f'{dropped} values of global_storage'])
 
-    def _remade(self, job_class: type[Job], reply: Reply) -> Job | None:
-        """Return an object that a Cleanup can be called on, if one is due."""
-        if reply.storage is None:
+    def _remade(self, job_class: type[Job], needs: CleanupNeeds | None) -> Job | None:
+        """Return an object that a pending Cleanup can be called on; None if none is pending."""
+        if needs is None:
             return None
-        # By the __new__ of the built-in class that it is made of, as a rule object: no user's own.
-        made = (vars(each).get('__new__') for each in job_class.__mro__)
-        job: Job = next(new for new in made if isinstance(new, BuiltinFunctionType))(job_class)
-        job.__dict__.update(self._unpacked(job_class, 'self', reply.attributes))
-        # Past a __setattr__ that needs what could not travel.
-        object.__setattr__(job, 'storage', self._unpacked(job_class, 'storage', reply.storage))
-        object.__setattr__(job, 'global_storage', self._context.global_storage)
+        job = _bare_object(job_class)
+        for name, value in self._unpacked(job_class, 'self', needs.attributes).items():
+            # Not by the object's own __setattr__, which may need what could not travel.
+            with suppress(AttributeError, TypeError):
+                object.__setattr__(job, name, value)
+        if needs.hook is not None:
+            job.__dict__['Cleanup'] = _hook(job_class, needs.hook)
+        object.__setattr__(job, 'storage', self._unpacked(job_class, 'storage', needs.storage))
+        object.__setattr__(job, 'global_storage', self._shared)
         return job
 
     def _unpacked(self, job_class: type[Job], what: str, packed: list[bytes]) -> dict[Any, Any]:
         items, lost = unpack_items(packed)
         if lost:
-            self._tell_lost(job_class, [f'{lost} values of {what}'])
+            self._tell_dropped(job_class, [f'{lost} values of {what}'])
         return items
 
-    def _tell_lost(self, job_class: type[Job], lost: Iterable[str]) -> None:
-        for what in lost:
+    def _tell_dropped(self, job_class: type[Job], dropped: Iterable[str]) -> None:
+        for what in dropped:
             line = f'{job_class.__name__}: {what} can not travel'
             if line not in self._told:
                 self._told.add(line)
                 _LOG.debug('%s', line)
+
+    def _tell_of_directory(self, error: str) -> None:
+        if error and not self._has_told_of_directory:
+            self._has_told_of_directory = True
+            _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
+
+
+def _failed(error: BaseException) -> Future[Any]:
+    """Return the future of a request that does not pickle."""
+    future: Future[Any] = Future()
+    if not isinstance(error, Exception):
+        error = TypeError(f'pickling the request raised {class_name(error)}: {safe_str(error)}')
+    future.set_exception(error)
+    return future
+
+
+def _unpacked_end(ended: PhaseResult, unpack: Callable[[Any], Any]) -> PhaseResult:
+    return PhaseResult(unpack(ended.result), unpack(ended.exception), ended.seconds)
+
+
+def _bare_object(job_class: type[Job]) -> Job:
+    """Make an object without calling any __new__ or __init__ of the user's."""
+    heap_type = 1 << 9  # as copyreg knows the classes that are no built-in ones
+    builtin: Any = next(each for each in job_class.__mro__ if not each.__flags__ & heap_type)
+    job: Job = builtin.__new__(job_class)
+    return job
+
+
+def _hook(job_class: type[Job], packed: PickledValue) -> Callable[[], Any] | None:
+    """Return the Cleanup that was set on an object, or else one that says what became of it."""
+    hook: Any = ValueUnpickler().unpack(packed)
+    if not isinstance(hook, RemoteValue):
+        return hook  # type: ignore[no-any-return]
+
+    def fail() -> None:
+        raise RuntimeError(
+            f'{job_class.__name__}.Cleanup was set to {hook.text} in a worker, which can not '
+            f'travel to the driver; set one that pickles, or write IN_DRIVER = True'
+        )
+
+    return fail

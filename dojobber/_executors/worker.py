@@ -7,34 +7,33 @@ its, no other try.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
-from typing import Any
+from types import MemberDescriptorType
+from typing import Any, TypeVar
 
 from dojobber._attempt import PROGRESS, PhaseResult, TryContext, TryRecord, attempt
-from dojobber._executors.pickling import (
-    PickledValue,
-    ValuePickler,
-    pack_items,
-    try_pickle,
-    unpack_class,
-    unpack_items,
-)
+from dojobber._executors.by_value import loads_by_value
+from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
+from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
+from dojobber._failures import safe_repr, safe_str
 from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
 from dojobber.outcome import Phase
 
-# What an object has that is not its user's to keep.
+_T = TypeVar('_T')
+# Attributes that are not the user's to keep.
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a try needs. The executor's own pickler carries it."""
+    """All that a try needs. The executor's own pickler carries it."""
 
     #: Tells equal tries apart: an executor may take calls with equal arguments for one.
     token: tuple[str, str, int]
-    #: By `_parcel.pack_class`.
+    #: By `pickling.pack_class`.
     job: Any
     #: As in `TryContext.special`.
     is_special: bool
@@ -42,8 +41,9 @@ class Request:
     changed: tuple[str, ...] | None
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    #: Pickled pairs of key and value.
-    global_storage: list[bytes]
+    #: A `Journal` of the global storage, and its edition.
+    journal: bytes
+    edition: int
     no_act: bool
     #: The directory of each phase; '' for the one of the worker.
     directory: str
@@ -51,53 +51,68 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a try. Numbers are places among the parcels."""
+    """What came of a try."""
 
-    parcels: list[PickledValue]
-    result: int
-    exception: int
-    check: int
-    run: int
-    phase: Phase
-    seconds: tuple[float, ...]
-    ran: bool
-    would_run: bool
-    gave_up: bool
-    #: The phases as they were told: a name; result, exception and seconds, or None at the start.
-    phases: list[tuple[Phase, tuple[int, int, float] | None]]
-    #: What a Cleanup needs; None if none is owed. Pickled pairs of key and value.
-    storage: list[bytes] | None
+    #: The fields of the `TryRecord`. The result and the exceptions are packed.
+    record: dict[str, Any]
+    #: The phases as they were told. What they returned or raised is packed.
+    phases: list[tuple[Phase, PhaseResult | None]]
+    #: What the pending Cleanup needs; None if there is none.
+    cleanup: CleanupNeeds | None
+    #: Records of what the try has changed in the global storage.
+    shared: list[bytes]
+    #: Values that could not travel, in words.
+    dropped: list[str]
+    #: Why the worker could not enter the directory of the run; '' if it could.
+    directory_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupNeeds:
+    """What a Cleanup needs of the object of its try. Pickled pairs of key and value."""
+
+    storage: list[bytes]
     attributes: list[bytes]
-    #: What the try has set in the global storage, and the pickled keys of what it has deleted.
-    changed: list[bytes]
-    deleted: list[bytes]
-    #: What could not travel, in words.
-    lost: list[str]
+    #: The Cleanup that is set on the object itself, if one is.
+    hook: PickledValue | None
 
 
 class _Try:
-    """Note what happens in a try."""
+    """Notes about a try."""
 
     def __init__(self) -> None:
-        self.packer = ValuePickler()
-        self.phases: list[tuple[Phase, tuple[int, int, float] | None]] = []
-        self.lost: list[str] = []
+        self.pack = ValuePickler().pack
+        self.phases: list[tuple[Phase, PhaseResult | None]] = []
+        self.dropped: list[str] = []
         self.job: Job | None = None
 
     def register_cleanup(self, token: object, job: Job) -> None:
         self.job = job
 
     def on_phase(self, token: object, phase: Phase, ended: PhaseResult | None) -> None:
-        add = self.packer.add
-        how = None if ended is None else (add(ended.result), add(ended.exception), ended.seconds)
-        self.phases.append((phase, how))
+        if ended is not None:
+            result, exception = self.pack(ended.result), self.pack(ended.exception)
+            ended = ended._replace(result=result, exception=exception)
+        self.phases.append((phase, ended))
 
 
-def run_request(request: Request) -> bytes:
+def run_request(request: Request | bytes) -> bytes:
     """Make a try and return the pickled `Reply`; whatever happens, it is in there."""
-    noted = _Try()
-    shared, gone = unpack_items(request.global_storage)
-    before, _ = pack_items(shared)
+    if isinstance(request, bytes):
+        started = time.monotonic()
+        try:
+            request = loads_by_value(request)
+            assert isinstance(request, Request)
+        except BaseException as caught:
+            record = TryRecord(started, (), Phase.INIT, None, caught)
+            return dumps(_reply(_Try(), record, ({}, []), NamedDirectory('')), HIGHEST_PROTOCOL)
+    return _run_request(request)
+
+
+def _run_request(request: Request) -> bytes:
+    noted, workdir = _Try(), NamedDirectory(request.directory)
+    before, lost = read_journal(request.token[0], request.edition, request.journal)
+    shared = SharedDict(before)
     started = time.monotonic()
     try:
         job_class = unpack_class(request.job)
@@ -107,7 +122,7 @@ def run_request(request: Request) -> bytes:
             special={job_class} if request.is_special else (),
             global_storage=shared,
             no_act=request.no_act,
-            workdir=NamedDirectory(request.directory),
+            workdir=workdir,
             clock=time.monotonic,
             register_cleanup=noted.register_cleanup,
             on_phase=noted.on_phase,
@@ -115,56 +130,71 @@ def run_request(request: Request) -> bytes:
         record = attempt(None, job_class, started, context, request.changed)
     except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
         record = TryRecord(started, (), Phase.INIT, None, caught)
-    if gone:
-        noted.lost.append(f'{gone} values of global_storage')
+    changes = _retried(lambda: shared.changes(before))
+    if lost := lost + len(shared.dropped):
+        noted.dropped.append(f'{lost} values of global_storage')
+    return _retried(lambda: dumps(_reply(noted, record, changes, workdir), HIGHEST_PROTOCOL))
+
+
+def _retried(call: Callable[[], _T]) -> _T:
+    """Call a function, again after a Ctrl-C: this process has only its reply left to give."""
     try:
-        return dumps(_reply(noted, record, shared, before), HIGHEST_PROTOCOL)
-    except KeyboardInterrupt:  # Ctrl-C for all processes: this one has only its reply left to give
-        return dumps(_reply(noted, record, shared, before), HIGHEST_PROTOCOL)
+        return call()
+    except KeyboardInterrupt:
+        return call()
 
 
 def _reply(
     noted: _Try,
     record: TryRecord,
-    shared: dict[Any, Any],
-    before: dict[Any, bytes],
+    changes: tuple[dict[Any, Packed | None], list[Any]],
+    workdir: NamedDirectory,
 ) -> Reply:
-    add, job = noted.packer.add, noted.job
-    after, lost = pack_items(shared)
-    noted.lost += [f'global_storage[{key}]' for key in lost]
-    storage = attributes = None
-    if job is not None:
-        storage = _kept(noted, 'storage', getattr(job, 'storage', None))
-        attributes = _kept_attributes(noted, job)
+    pack, (changed, unpicklable) = noted.pack, changes
+    dropped = [f'global_storage[{safe_repr(key)}]' for key in unpicklable]
+    fields = record._asdict()
+    fields['result'], fields['exception'] = pack(record.result), pack(record.exception)
+    for name in 'check', 'run':
+        fields[name] = fields[name] and pack(fields[name].exception)
     return Reply(
-        result=add(record.result),
-        exception=add(record.exception),
-        check=add(record.check and record.check.exception),
-        run=add(record.run and record.run.exception),
-        parcels=noted.packer.parcels,
-        phase=record.phase,
-        seconds=record.seconds,
-        ran=record.ran,
-        would_run=record.would_run,
-        gave_up=record.gave_up,
+        record=fields,
         phases=noted.phases,
-        storage=storage,
-        attributes=attributes or [],
-        changed=[data for key, data in after.items() if before.get(key) != data],
-        deleted=[data for key in before if key not in shared if (data := try_pickle(key))],
-        lost=noted.lost,
+        cleanup=None if noted.job is None else _cleanup_needs(noted.job, pack, dropped),
+        shared=[data for item in changed.items() if (data := record_of(*item))],
+        dropped=noted.dropped + dropped,
+        directory_error='' if workdir.error is None else safe_str(workdir.error),
     )
 
 
-def _kept_attributes(noted: _Try, job: Job) -> list[bytes]:
-    own = getattr(job, '__dict__', {})
-    return _kept(noted, 'self', {name: own[name] for name in own if name not in _NOT_KEPT})
+def _cleanup_needs(
+    job: Job, pack: Callable[[Any], PickledValue], dropped: list[str]
+) -> CleanupNeeds:
+    attributes = {**_slots(job), **getattr(job, '__dict__', {})}
+    for name in _NOT_KEPT:
+        attributes.pop(name, None)
+    hook = pack(attributes.pop('Cleanup')) if attributes.get('Cleanup') is not None else None
+    return CleanupNeeds(
+        storage=_packed_items('storage', getattr(job, 'storage', None), dropped),
+        attributes=_packed_items('self', attributes, dropped),
+        hook=hook,
+    )
 
 
-def _kept(noted: _Try, what: str, items: Any) -> list[bytes]:
+def _slots(job: Job) -> dict[str, Any]:
+    """Return the values in the __slots__ of an object."""
+    names = [
+        name
+        for each in type(job).__mro__
+        for name, value in vars(each).items()
+        if isinstance(value, MemberDescriptorType)
+    ]
+    return {name: getattr(job, name) for name in names if hasattr(job, name)}
+
+
+def _packed_items(what: str, items: Any, dropped: list[str]) -> list[bytes]:
     if not isinstance(items, dict):  # the user has put something else there
-        noted.lost.append(what)
+        dropped.append(what)
         return []
-    packed, lost = pack_items(items)
-    noted.lost += [f'{what}[{key}]' for key in lost]
+    packed, unpicklable = pack_items(items)
+    dropped += [f'{what}[{key}]' for key in unpicklable]
     return list(packed.values())

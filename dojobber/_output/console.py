@@ -134,7 +134,7 @@ class _Secrets(logging.Filter):
         if self.masks:
             text = record.getMessage()
             error = record.exc_info and record.exc_info[1]
-            trace_text = trace(error) if error else ''
+            trace_text = '' if error is None else trace(error)
             for mask in self.masks:
                 text, trace_text = mask(text), mask(trace_text)
             record.msg, record.args = text, None

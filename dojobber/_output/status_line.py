@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import os
 import select
-import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,6 +38,7 @@ class StatusLine:
             stream: the terminal.
             text: returns what the line is to say, in so many columns at best.
         """
+        _is_by_lines(stream.fileno())  # raises where there are no terminals of this kind
         self._given = stream.fileno()
         self._terminal = _identity(self._given)
         self._text = text
@@ -126,5 +126,16 @@ def _is_free(descriptor: int) -> bool:
     with suppress(OSError):  # it may be a terminal that no process group is in charge of
         if os.tcgetpgrp(descriptor) != os.getpgrp():
             return False
-    is_by_lines = termios.tcgetattr(descriptor)[3] & termios.ICANON
-    return bool(is_by_lines and select.select([], [descriptor], [], 0)[1])
+    return bool(_is_by_lines(descriptor) and select.select([], [descriptor], [], 0)[1])
+
+
+def _is_by_lines(descriptor: int) -> bool:
+    """Return whether a terminal hands on what is typed line by line.
+
+    Raises:
+        ImportError: the system has no terminals of this kind, as Windows.
+        OSError: it is no terminal.
+    """
+    import termios
+
+    return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dojobber import DoJobber, DummyJob, Job, RemoteError, events
+from dojobber import DoJobber, DummyJob, Job, RemoteBaseException, RemoteError, events
 from dojobber.remote import RemoteValue
 from tests._executors import travelling
 from tests._executors.travelling import (
@@ -36,6 +36,7 @@ from tests._executors.travelling import (
     Loses,
     Once,
     PackableStage,
+    Panics,
     Picky,
     Ping,
     Pong,
@@ -44,7 +45,9 @@ from tests._executors.travelling import (
     Replaces,
     Returns,
     Sets,
+    SetsCleanup,
     Shown,
+    Slotted,
     Slow,
     There,
     Where,
@@ -350,7 +353,7 @@ def test_exception_arrives_or_a_stand_in_does(
     assert pool.run(There).success()
 
 
-@pytest.mark.parametrize('kind', ['lock', 'unloadable'])
+@pytest.mark.parametrize('kind', ['lock', 'unloadable', 'exits'])
 def test_result_that_can_not_travel_costs_its_value_alone(pool: Pool, kind: str) -> None:
     dojob = pool.run(Returns.clone('Odd', KIND=kind))
     assert dojob.success()
@@ -359,7 +362,7 @@ def test_result_that_can_not_travel_costs_its_value_alone(pool: Pool, kind: str)
         assert not isinstance(result, RemoteValue)
     else:
         assert isinstance(result, RemoteValue)
-        assert ('lock' if kind == 'lock' else 'Unloadable') in result.text
+        assert {'lock': 'lock', 'unloadable': 'Unloadable', 'exits': 'Exits'}[kind] in result.text
         assert repr(result) == f'RemoteValue({result.text!r})'
 
 
@@ -376,6 +379,49 @@ def test_interrupt_in_a_job_ends_the_run_and_not_the_pool(pool: Pool, kwargs: An
     assert outcomes == ['changed', 'interrupted', 'not_run']
     assert len(noted(kwargs['directory'])) == 1
     assert pool.run(There).success()
+
+
+def test_panic_in_a_job_ends_the_run_with_its_class_and_message(pool: Pool) -> None:
+    with pytest.raises(BaseException, match='index out of bounds') as caught:
+        pool.run(Panics)
+    error = caught.value
+    if pool.has_threads:
+        assert type(error) is travelling.Panic
+    else:
+        assert isinstance(error, RemoteBaseException)
+        assert not isinstance(error, Exception)
+        assert str(error) == 'Panic: index out of bounds'
+    assert pool.run(There).success()
+
+
+def test_cleanup_that_can_not_travel_has_failed_and_says_why(pool: Pool, kwargs: Any) -> None:
+    if pool.has_threads:
+        assert pool.run(SetsCleanup, kwargs=kwargs).report()['SetsCleanup'].cleanup == 'pass'
+        return
+    with pytest.raises(RuntimeError, match=r'SetsCleanup\.Cleanup was set to .*IN_DRIVER = True'):
+        pool.run(SetsCleanup, kwargs=kwargs)
+    assert noted(kwargs['directory']) == []
+
+
+def test_slots_come_back_for_the_cleanup(pool: Pool, kwargs: Any) -> None:
+    pool.run(Slotted.clone('one'), Slotted, kwargs=kwargs)
+    assert noted(kwargs['directory']) == ['cleanup'] * 2
+
+
+def test_worker_without_the_directory_of_the_run_uses_its_own(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug_lines: list[str]
+) -> None:
+    place = tmp_path / 'gone'
+    place.mkdir()
+    monkeypatch.chdir(place)
+    dojob = pool.run(
+        There.clone('one'), There.clone('two'),
+        listeners=[lambda event: place.exists() and place.rmdir()], log=True,
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert dojob.success()
+    told = [line for line in debug_lines if 'uses its own directory' in line]
+    assert len(told) == (0 if pool.has_threads else 1)
 
 
 def test_cleanup_is_called_by_the_driver_with_what_could_travel(

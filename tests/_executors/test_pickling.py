@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -11,18 +12,19 @@ from typing import Any
 import pytest
 
 from dojobber import DummyJob, Job
+from dojobber._executors import pickling
 from dojobber._executors.pickling import (
     PackedClass,
     ValuePickler,
+    ValueUnpickler,
     is_importable,
     pack_class,
     pack_items,
     try_pickle,
     unpack_class,
     unpack_items,
-    unpickle_values,
 )
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from tests._executors.travelling import Locked, Once, Unloadable
 
 
@@ -58,6 +60,69 @@ def test_metaclass_makes_the_class_again() -> None:
 
     packed = pack_class(Meta('made', (Once,), {}), is_importable)
     assert type(unpack_class(packed)) is Meta
+
+
+REGISTRY: list[type] = []
+
+
+class Registers(Job):
+    """Refuses two subclasses of one name, and has members that pickle does not know."""
+
+    __slots__ = ('slot',)
+
+    def __init_subclass__(cls) -> None:
+        assert cls.__name__ not in [each.__name__ for each in REGISTRY[1:]]
+        REGISTRY.append(cls)
+
+    @staticmethod
+    def static() -> str:
+        return 'static'
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__name__
+
+    @property
+    def word(self) -> str:
+        return 'property'
+
+    @functools.cached_property
+    def cached(self) -> str:
+        return 'cached'
+
+    def Check(self) -> list[Any]:
+        self.slot = 5
+        return [self.static(), self.name(), self.word, self.cached, self.slot]
+
+
+def test_members_of_all_kinds_travel_and_a_class_is_made_once() -> None:
+    REGISTRY.clear()
+    job = Registers.clone('below')
+    made = [unpack_class(loads(dumps(pack_class(job, is_importable)))) for _ in 'ab']
+    assert made[0] is made[1] is not job
+    assert made[0]().Check() == ['static', 'below', 'property', 'cached', 5]
+
+
+def test_process_remembers_the_last_classes_that_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickling, '_CLASSES', 2)
+    monkeypatch.setattr(pickling, '_made', {})
+    jobs = [Once.clone(name) for name in 'abc']
+    packed = [pack_class(job, is_importable) for job in jobs]
+    made = [unpack_class(each) for each in packed]
+    assert unpack_class(packed[2]) is made[2]
+    assert len(pickling._made) <= 2
+    assert unpack_class(packed[0]) is not made[0]
+
+
+def test_frozen_dataclass_is_not_taken_to_pieces() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Job):
+        host: str = 'ada'
+
+        def Check(self) -> str:
+            return self.host
+
+    assert pack_class(Frozen, nothing_by_reference) is Frozen
 
 
 def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,11 +190,16 @@ def test_functions_that_know_themselves_and_empty_cells_are_no_hindrance() -> No
 
 
 def test_one_object_is_packed_once_and_is_one_object_again() -> None:
-    packer, error = ValuePickler(), ValueError('x')
-    places = [packer.add(each) for each in (error, 'text', error)]
-    values = unpickle_values(packer.parcels)
-    assert places == [0, 1, 0]
-    assert (type(values[0]), values[1]) == (ValueError, 'text')
+    pack, unpack, error = ValuePickler().pack, ValueUnpickler().unpack, ValueError('x')
+    packed = loads(dumps([pack(each) for each in (error, 'text', error, None)]))
+    values = [unpack(each) for each in packed]
+    assert packed[0] is packed[2]
+    assert (type(values[0]), *values[1:]) == (ValueError, 'text', values[0], None)
+
+
+def travelled(value: Any) -> Any:
+    """Pack a value and unpack it."""
+    return ValueUnpickler().unpack(ValuePickler().pack(value))
 
 
 class Elsewhere(Exception):
@@ -149,11 +219,9 @@ def _made_in(pid: int, text: str) -> Elsewhere:
 
 def from_elsewhere(value: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Pack a value here and unpack it as in another process."""
-    packer = ValuePickler()
-    packer.add(value)
+    packed = ValuePickler().pack(value)
     monkeypatch.setattr(os, 'getpid', lambda: -1)
-    [result] = unpickle_values(packer.parcels)
-    return result
+    return ValueUnpickler().unpack(packed)
 
 
 def test_exception_that_can_not_be_made_in_the_driver_has_a_stand_in(
@@ -179,9 +247,7 @@ class Turns(Exception):
     'into', [(list, ()), (str, ('x',)), (KeyError, ()), (ValueError, ('text',))]
 )
 def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any) -> None:
-    packer = ValuePickler()
-    packer.add(Turns(*into))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(Turns(*into))
     assert isinstance(error, RemoteError)
     assert str(error) == 'Turns: text'
 
@@ -194,16 +260,12 @@ class HostDown(Exception):
 
 
 def test_exception_that_is_made_again_with_another_message_has_a_stand_in() -> None:
-    packer = ValuePickler()
-    packer.add(HostDown('ant'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(HostDown('ant'))
     assert (type(error), str(error)) == (RemoteError, 'HostDown: ant is down')
 
 
 def test_exception_whose_message_has_an_address_is_made_again() -> None:
-    packer = ValuePickler()
-    packer.add(ValueError(Unnamed()))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(ValueError(Unnamed()))
     assert type(error) is ValueError
     assert type(error.args[0]) is Unnamed
 
@@ -217,17 +279,44 @@ def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> Non
         def __reduce__(self) -> Any:
             return list, ()
 
-    packer = ValuePickler()
-    packer.add(Stops('text'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(Stops('text'))
     assert isinstance(error, KeyboardInterrupt)
     assert str(error) == 'text'
 
 
+@pytest.mark.parametrize(
+    ('base', 'stand_in'),
+    [
+        (BaseException, RemoteBaseException), (GeneratorExit, RemoteBaseException),
+        (SystemExit, RemoteError), (KeyboardInterrupt, KeyboardInterrupt),
+    ],
+)  # fmt: skip
+def test_exception_that_is_no_exception_has_a_stand_in_of_its_kind(
+    base: type[BaseException], stand_in: type[BaseException]
+) -> None:
+    error = travelled(type('Odd', (base,), {'__module__': 'nowhere'})('text'))
+    assert type(error) is stand_in
+    assert str(error) == ('text' if base is KeyboardInterrupt else 'Odd: text')
+    assert type(travelled(base('text'))) is base
+
+
+@pytest.mark.parametrize('error', [SystemExit(3), GeneratorExit()])
+def test_exit_while_a_value_is_packed_or_unpacked_costs_the_value_alone(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(data: Any, *args: Any) -> Any:
+        raise error
+
+    packed = ValuePickler().pack([1])
+    monkeypatch.setattr(pickling, 'loads', raising)
+    assert isinstance(ValueUnpickler().unpack(packed), RemoteValue)
+    assert try_pickle([1]) is None
+    monkeypatch.setattr(pickling, 'dumps', raising)
+    assert try_pickle([1]) is None
+
+
 def test_exception_whose_class_has_no_name_is_one() -> None:
-    packer = ValuePickler()
-    packer.add(type('', (Exception,), {})('text'))
-    [error] = unpickle_values(packer.parcels)
+    error = travelled(type('', (Exception,), {})('text'))
     assert isinstance(error, RemoteError)
 
 

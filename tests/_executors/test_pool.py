@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import multiprocessing
 import os
 import sys
@@ -25,11 +27,13 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
+from dojobber._executors import storage
 from dojobber.errors import ConfigurationError
 from tests._executors.promises import *  # noqa: F403
 from tests._executors.promises import Pool
 from tests._executors.travelling import (
     Cleans,
+    Counts,
     Demanding,
     Derived,
     Dies,
@@ -37,7 +41,9 @@ from tests._executors.travelling import (
     Here,
     Locks,
     There,
+    allow,
     noted,
+    wait,
 )
 from tests.terminal import Terminal
 
@@ -451,6 +457,152 @@ def test_class_that_can_not_be_made_again_fails_the_job(fragile: Executor) -> No
     assert dojob.nodestatus == {'Picky': False, 'There': True, 'root': None}
     assert 'demand' in str(dojob.nodeexceptions['Picky'])
     assert [each.tries for each in dojob.report()] == [3, 1, 0]
+
+
+class Lying(Executor):
+    """Knows its workers, but its futures are pending while they are executed."""
+
+    _max_workers = 1
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        threading.Thread(target=lambda: future.set_result(call(*args))).start()
+        return future
+
+
+def test_futures_that_are_pending_while_they_are_executed_are_waited_for(tmp_path: Path) -> None:
+    for name in ('Held-runs', 'Held-goes-on'):
+        os.mkfifo(tmp_path / name)
+    dojob, pressed = DoJobber(), []
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if pressed:
+            return queue.get(timeout=30)
+        pressed.append('Ctrl-C')
+        wait(tmp_path / 'Held-runs')
+        threading.Thread(target=allow, args=(tmp_path / 'Held-goes-on',)).start()
+        raise KeyboardInterrupt
+
+    dojob._receive = receive  # type: ignore[method-assign]
+    dojob.configure(Held, executor=Lying())
+    dojob.set_args(directory=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'Held': True}
+    assert noted(tmp_path)[-1] == 'cleanup Held'
+
+
+@pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads'])
+def test_submit_that_gives_no_future_ends_the_run(kind: str) -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+
+    class Wrong(ThreadPoolExecutor if kind == 'threads' else Executor):  # type: ignore[misc]
+        def submit(self, *args: Any) -> Any:
+            return asyncio.Future(loop=loop) if kind == 'asyncio' else object()
+
+    dojob = DoJobber()
+    dojob.configure(There, executor=Wrong(), max_in_flight=1)
+    with pytest.raises(RuntimeError, match=r'^submit\(\) of an executor must return a '):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'There': False}
+
+
+# Jobs that run a DoJobber of their own
+
+
+@pytest.mark.parametrize('how', ['job', 'thread', 'submit'])
+def test_job_may_run_jobs_on_its_own_pool_when_no_worker_is_left(how: str) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        both = threading.Barrier(2)
+
+        def run_leaves() -> None:
+            inner = DoJobber()
+            leaves = [Job.clone(name, Check=lambda self: None) for name in 'ab']
+            inner.configure(DummyJob.clone('All', DEPS=leaves), executor=executor)
+            inner.checknrun()
+            assert inner.success()
+
+        def check(self: Any) -> None:
+            both.wait(30)
+            if how == 'thread':
+                with ThreadPoolExecutor(1) as other:
+                    other.submit(contextvars.copy_context().run, run_leaves).result(30)
+            else:
+                run_leaves()
+
+        if how == 'submit':
+            calls = [executor.submit(check, None) for _ in 'ab']
+            assert [each.result(30) for each in calls] == [None, None]
+            return
+        dojob = DoJobber()
+        root = DummyJob.clone('root', DEPS=[Job.clone(name, Check=check) for name in 'xy'])
+        dojob.configure(root, executor=executor, default_tries=1)
+        dojob.checknrun()
+        assert dojob.nodeexceptions == {}
+
+
+def configure_inherited(kind: str) -> str:
+    try:
+        DoJobber().configure(There, executor=INHERITED[kind], max_in_flight=1)
+    except ConfigurationError as error:
+        return str(error)
+    return ''
+
+
+INHERITED: dict[str, Executor] = {}
+
+
+@pytest.mark.parametrize('kind', ['threads', 'fork'])
+def test_executor_of_the_process_that_this_one_was_forked_from_is_refused(kind: str) -> None:
+    with make(kind, 1) as executor, warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        executor.submit(int).result()
+        INHERITED[kind] = executor
+        with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as other:
+            text = other.submit(configure_inherited, kind).result()
+        assert 'executor must be made in the process that uses it' in text
+        assert configure_inherited(kind) == ''
+    assert configure_inherited(kind) == ''
+
+
+# Context variables
+
+WORD: contextvars.ContextVar[str] = contextvars.ContextVar('WORD', default='none')
+
+
+def test_threads_see_the_context_variables_of_the_caller_and_no_others_changes() -> None:
+    def check(self: Any) -> str:
+        word = WORD.get()
+        WORD.set(type(self).__name__)
+        return word
+
+    jobs = [Job.clone(name, Check=check) for name in 'abc']
+    with ThreadPoolExecutor(1) as executor:
+        dojob = DoJobber()
+        dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+        token = WORD.set('mine')
+        dojob.checknrun()
+        assert WORD.get() == 'mine'
+        WORD.reset(token)
+    assert {dojob.noderesults[name] for name in 'abc'} == {'mine'}
+
+
+# What is shared
+
+
+def test_try_in_a_process_unpickles_no_shared_value_that_it_does_not_look_at(
+    fragile: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = []
+    real = storage.try_pickle
+    monkeypatch.setattr(storage, 'try_pickle', lambda value: pickled.append(1) or real(value))
+    jobs = [Counts.clone(f'{number}') for number in range(60)]
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=fragile)
+    dojob.checknrun()
+    assert pickled == []
+    assert dojob.global_storage == {f'{number}': [1] for number in range(60)}
 
 
 # Threads that are not waited for

@@ -260,6 +260,15 @@ class Raises(Job):
         raise ValueError('it fails')
 
 
+class Exits(Unloadable):
+    """Exits where it can't be made again."""
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        if state['pid'] != os.getpid():
+            raise SystemExit('no licence')
+        self.__dict__.update(state)
+
+
 class Returns(Job):
     """Returns what can't travel."""
 
@@ -267,7 +276,51 @@ class Returns(Job):
 
     def Check(self, **kwargs: Any) -> Any:
         """Pass."""
-        return threading.Lock() if self.KIND == 'lock' else Unloadable()
+        kinds: dict[str, Any] = {'lock': threading.Lock, 'exits': Exits}
+        return kinds.get(self.KIND, Unloadable)()
+
+
+Panic = type('Panic', (BaseException,), {'__module__': 'nowhere'})
+
+
+class Panics(Job):
+    """Raises an exception that is no Exception, of a class that the driver can't import."""
+
+    def Check(self, **kwargs: Any) -> Any:
+        """Raise it."""
+        raise Panic('index out of bounds')
+
+
+class SetsCleanup(RunonlyJob):
+    """Has a Cleanup that can't travel."""
+
+    Cleanup: Any = None
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Set it."""
+        self.Cleanup = lambda: note(directory, 'cleanup')
+
+
+class Slotted(RunonlyJob):
+    """Keeps what its Cleanup needs in a slot."""
+
+    __slots__ = ('directory',)
+
+    def Run(self, directory: Path, **kwargs: Any) -> None:
+        """Keep it."""
+        self.directory = directory
+
+    def Cleanup(self) -> None:
+        """Make a note."""
+        note(self.directory, 'cleanup')
+
+
+class Counts(Job):
+    """Puts one key, and looks at no other."""
+
+    def Check(self, **kwargs: Any) -> None:
+        """Put it."""
+        self.global_storage[type(self).__name__] = [1]
 
 
 class Cleans(RunonlyJob):

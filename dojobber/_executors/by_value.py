@@ -1,0 +1,237 @@
+"""How classes and functions of the script itself travel to workers that do not have them.
+
+Owns which names of `__main__` a worker has, and how classes and functions by other names are taken
+to pieces and made again: those below the main guard, in a cell of a notebook, or in `-c`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import importlib
+import io
+import marshal
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.reduction import ForkingPickler
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from dojobber._executors.pickling import WRAPPERS, PackedClass, is_tied, pack_shallow, unpack_class
+
+
+def names_of_main() -> set[str] | None:
+    """Return the names that a worker has which imports the main module; None if it has all.
+
+    Those that are bound above the main guard, and nowhere else.
+    """
+    main = sys.modules['__main__']
+    path = getattr(main, '__file__', None)
+    if path is None:
+        return set()
+    try:
+        with open(path, 'rb') as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):  # it is compiled, or in an archive
+        return None
+    above = set(_bound(tree, in_guard=False))
+    return above - set(_bound(tree, in_guard=True))
+
+
+def _bound(tree: ast.AST, in_guard: bool) -> Iterator[str]:
+    """Yield the names that are bound in the main guard, or else those outside of it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if in_guard:
+                yield from (name for each in ast.walk(node) if isinstance(each, ast.Global)
+                            for name in each.names)  # fmt: skip
+            else:
+                yield node.name
+        elif isinstance(node, ast.If) and _is_guard(node.test):
+            if in_guard:
+                yield from _bound(ast.Module(node.body, []), in_guard=False)
+            yield from _bound(ast.Module(node.orelse, []), in_guard)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not in_guard:
+            yield node.id
+        elif isinstance(node, ast.alias) and not in_guard:
+            yield (node.asname or node.name).partition('.')[0]
+        else:
+            yield from _bound(node, in_guard)
+
+
+def _is_guard(test: ast.expr) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == '__name__' for each in ast.walk(test))
+
+
+class ByValuePickler(ForkingPickler):
+    """Pickles classes and functions by value where the worker can't find them by name."""
+
+    def __init__(self, file: io.BytesIO, names: set[str] | None) -> None:
+        """Begin to write.
+
+        Args:
+            file: gets the pickle.
+            names: as by `names_of_main`.
+        """
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._names = names
+        self._unfilled: list[FunctionType] = []
+
+    def dump_all(self, value: object, job_class: type) -> None:
+        """Pickle a value, after the bases of a class: they must be whole when that is made."""
+        bases = [each for each in reversed(job_class.__mro__) if not self.is_found(each)]
+        for each in (*bases, value):
+            self.dump(each)
+            while self._unfilled:
+                functions, self._unfilled = self._unfilled, []
+                self.dump([(each, self._contents(each)) for each in functions])
+            self.dump(None)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Take to pieces what a worker does not find by its name."""
+        kind = type(obj)
+        if kind is FunctionType:
+            return NotImplemented if self.is_found(obj) else self._function(obj)
+        if isinstance(obj, type):
+            if self.is_found(obj) or self._is_tied_elsewhere(obj):
+                return NotImplemented
+            return _make_class, (pack_shallow(obj, obj.__bases__), self._is_global(obj))
+        if kind is ModuleType:
+            return importlib.import_module, (obj.__name__,)
+        if kind in WRAPPERS:
+            return kind, tuple(getattr(obj, part) for part in WRAPPERS[kind])
+        return NotImplemented
+
+    def is_found(self, obj: Any) -> bool:
+        if obj.__module__ != '__main__':
+            return isinstance(obj, FunctionType) or _is_bound(obj)
+        top = obj.__qualname__.partition('.')[0]
+        return _is_bound(obj) and (self._names is None or top in self._names)
+
+    def _is_tied_elsewhere(self, obj: type) -> bool:
+        """Return whether a function of another module would go on to speak of this class."""
+        own = vars(obj).values()
+        return obj.__module__ != '__main__' and any(is_tied(each, obj) for each in own)
+
+    def _is_global(self, obj: Any) -> bool:
+        return '.' not in obj.__qualname__ and _is_bound(obj)
+
+    def _function(self, function: FunctionType) -> Any:
+        self._unfilled.append(function)
+        code = marshal.dumps(function.__code__)
+        cells = len(function.__closure__ or ())
+        return _make_function, (code, function.__module__, function.__qualname__, cells)
+
+    def _contents(self, function: FunctionType) -> dict[str, Any]:
+        names, known = set(_globals_of(function.__code__)), function.__globals__
+        if function.__module__ == '__main__' and self._names is not None:
+            names -= self._names
+        elif function.__module__ == '__main__':
+            names = set()
+        return {
+            'globals': {name: known[name] for name in sorted(names) if name in known},
+            'cells': [_content(cell) for cell in function.__closure__ or ()],
+            'defaults': function.__defaults__,
+            'kwdefaults': function.__kwdefaults__,
+            'dict': function.__dict__,
+        }
+
+
+def _is_bound(obj: Any) -> bool:
+    found: Any = sys.modules.get(obj.__module__)
+    for name in obj.__qualname__.split('.'):
+        found = getattr(found, name, None)
+    return found is obj
+
+
+def _globals_of(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ('LOAD_GLOBAL', 'LOAD_NAME'):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_of(constant)
+
+
+def _content(cell: CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # nothing is in there yet
+        return ()
+
+
+def dumps_by_value(value: object, names: set[str] | None, job_class: type = object) -> bytes:
+    """Return the pickle of a value.
+
+    Args:
+        value: of any kind.
+        names: as by `names_of_main`.
+        job_class: a class in it that may have to be made again.
+    """
+    file = io.BytesIO()
+    ByValuePickler(file, names).dump_all(value, job_class)
+    return file.getvalue()
+
+
+def loads_by_value(data: bytes) -> Any:
+    """Return the value of a pickle by `dumps_by_value`."""
+    file = io.BytesIO(data)
+    unpickler, value = pickle.Unpickler(file), None
+    while file.tell() < len(data):
+        value = unpickler.load()
+        while (unfilled := unpickler.load()) is not None:
+            for function, contents in unfilled:
+                _fill(function, contents)
+    return value
+
+
+def _make_class(packed: PackedClass, is_global: bool) -> type:
+    made: type = unpack_class(packed, _create)
+    if is_global:
+        _namespace(made.__module__)[made.__name__] = made
+    return made
+
+
+class _Bare:
+    """A base for classes that get their own bases later."""
+
+
+def _create(packed: PackedClass) -> type:
+    """Make a class.
+
+    Not by the __init_subclass__ of a base of the script itself: that has noted the class in the
+    driver, and what it has noted travels, too.
+    """
+    attributes = dict(packed.attributes)
+    if packed.metaclass is type and packed.attributes['__module__'] == '__main__':
+        above = {each for base in packed.bases for each in base.__mro__} - {object}
+        builtin = [each for each in above if each.__module__ == 'builtins']
+        made = type(packed.name, (_Bare, *builtin[:1]), attributes)
+        with suppress(TypeError):  # raised where a base has __slots__
+            made.__bases__ = packed.bases
+            return made
+    whole: type = packed.metaclass(packed.name, packed.bases, attributes)
+    return whole
+
+
+def _make_function(code: bytes, module: str, qualname: str, cells: int) -> FunctionType:
+    loaded = marshal.loads(code)
+    closure = tuple(CellType() for _ in range(cells))
+    made = FunctionType(loaded, _namespace(module), loaded.co_name, None, closure)
+    made.__qualname__, made.__module__ = qualname, module
+    return made
+
+
+def _namespace(module: str) -> dict[str, Any]:
+    return vars(sys.modules.setdefault(module, ModuleType(module)))
+
+
+def _fill(function: FunctionType, contents: dict[str, Any]) -> None:
+    function.__globals__.update(contents['globals'])
+    for cell, content in zip(function.__closure__ or (), contents['cells']):
+        if content:
+            cell.cell_contents = content[0]
+    function.__defaults__, function.__kwdefaults__ = contents['defaults'], contents['kwdefaults']
+    function.__dict__.update(contents['dict'])

@@ -1,0 +1,290 @@
+"""The dict that Jobs share, where each try works on a copy of it.
+
+Owns which of its values were looked at, what has changed in it, and the journal by which a worker
+knows it. A value is pickled where it is set, and unpickled only where it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pickle import dumps, loads
+from typing import Any, NamedTuple
+
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+
+# Each record of a journal is preceded by its length, in so many bytes.
+_HEAD = 8
+# A worker process remembers what it has read of the journals of so many runs.
+_RUNS = 8
+
+
+class Packed(NamedTuple):
+    """The pickle of a value that nobody has looked at here."""
+
+    data: bytes
+
+
+class SharedDict(dict[Any, Any]):
+    """A dict whose values are unpickled when they are looked at.
+
+    A value that can't be made again is not there. Whatever looks at all keys looks at all values.
+    """
+
+    __slots__ = ('dropped', '_seen')
+
+    def __init__(self, packed: Mapping[Any, Packed] | None = None) -> None:
+        """Begin with values that nobody has looked at."""
+        super().__init__(packed or {})
+        #: The keys of the values that could not be made again.
+        self.dropped: set[Any] = set()
+        #: What the values were when they were first looked at or last sent, as pickles.
+        self._seen: dict[Any, bytes | None] = {}
+
+    # For the library
+
+    def put(self, key: Any, packed: Packed) -> None:
+        """Set a value that nobody has looked at."""
+        self._seen.pop(key, None)
+        super().__setitem__(key, packed)
+
+    def discard(self, key: Any) -> None:
+        """Delete a key if it is there."""
+        self._seen.pop(key, None)
+        super().pop(key, None)
+
+    def changes(self, before: Mapping[Any, Packed]) -> tuple[dict[Any, Packed | None], list[Any]]:
+        """Return what was set, changed or deleted, from now on as known.
+
+        Args:
+            before: the values as they were.
+
+        Returns:
+            The new values by key, None for a deleted one; and the keys of those that can't travel.
+        """
+        live = [(key, value) for key, value in super().items() if type(value) is not Packed]
+        changed: dict[Any, Packed | None] = {}
+        seen = {key: try_pickle(value) for key, value in live}
+        unpicklable = []
+        for key, data in seen.items():
+            if data is None:
+                unpicklable.append(key)
+            elif data != self._seen.get(key) and before.get(key) != (data,):
+                changed[key] = Packed(data)
+        added = sum(key not in before for key, _ in live)
+        if super().__len__() - added + len(self.dropped) < len(before):
+            there = super().keys() | self.dropped
+            changed |= dict.fromkeys(key for key in before if key not in there)
+        self._seen |= seen
+        return changed, unpicklable
+
+    def _look_at(self, key: Any) -> None:
+        packed = super().get(key)
+        if type(packed) is not Packed:
+            return
+        with suppress_all_but_interrupts():
+            value = loads(packed.data)
+            self._seen[key] = try_pickle(value)
+            super().__setitem__(key, value)
+            return
+        super().__delitem__(key)
+        self.dropped.add(key)
+
+    def _look_at_all(self) -> None:
+        for key in [key for key, value in super().items() if type(value) is Packed]:
+            self._look_at(key)
+
+    # As in a dict, for users
+
+    def __getitem__(self, key: Any) -> Any:
+        self._look_at(key)
+        return super().__getitem__(key)
+
+    def __delitem__(self, key: Any) -> None:
+        self._look_at(key)
+        super().__delitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._look_at(key)
+        return super().__contains__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._look_at(key)
+        return super().get(key, default)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        self._look_at(key)
+        return super().pop(key, *default)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        self._look_at(key)
+        return super().setdefault(key, default)
+
+    def popitem(self) -> tuple[Any, Any]:
+        self._look_at_all()
+        return super().popitem()
+
+    def __len__(self) -> int:
+        self._look_at_all()
+        return super().__len__()
+
+    # dict(...) and update() ask for the keys, one by one, of what has an __iter__ of its own.
+    def __iter__(self) -> Iterator[Any]:
+        self._look_at_all()
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[Any]:
+        self._look_at_all()
+        return super().__reversed__()
+
+    def keys(self) -> Any:
+        self._look_at_all()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._look_at_all()
+        return super().values()
+
+    def items(self) -> Any:
+        self._look_at_all()
+        return super().items()
+
+    def copy(self) -> dict[Any, Any]:
+        return dict(self.items())
+
+    def __eq__(self, other: object) -> bool:
+        self._look_at_all()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __repr__(self) -> str:
+        self._look_at_all()
+        return super().__repr__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return dict, (self.copy(),)
+
+
+class Journal:
+    """All that is in a dict, in the order in which it was set; sent to workers as bytes."""
+
+    def __init__(self) -> None:
+        """Begin without any records."""
+        #: How often it was written anew, without the records that later ones make void.
+        self.edition = 0
+        #: The values by key.
+        self.index: dict[Any, Packed] = {}
+        self._written = bytearray()
+        #: The records that still count, by key, and their length.
+        self._records: dict[Any, bytes] = {}
+        self._length = 0
+
+    def __bytes__(self) -> bytes:
+        """Return all that was written."""
+        return bytes(self._written)
+
+    def put(self, key: Any, packed: Packed, record: bytes) -> None:
+        """Note that a key was set."""
+        self._forget(key)
+        self.index[key] = packed
+        self._records[key] = _framed(record)
+        self._length += len(self._records[key])
+        self._write(self._records[key])
+
+    def discard(self, key: Any) -> None:
+        """Note that a key was deleted, if it was there."""
+        if key in self.index:
+            del self.index[key]
+            self._forget(key)
+            self._write(_framed(dumps((key, None))))
+
+    def _forget(self, key: Any) -> None:
+        self._length -= len(self._records.pop(key, b''))
+
+    def _write(self, record: bytes) -> None:
+        self._written += record
+        if len(self._written) > 1000 + 2 * self._length:
+            self.edition += 1
+            self._written = bytearray().join(self._records.values())
+
+
+def _framed(record: bytes) -> bytes:
+    return len(record).to_bytes(_HEAD, 'big') + record
+
+
+def record_of(key: Any, packed: Packed | None) -> bytes | None:
+    """Return the record of a change, where None means that the key was deleted.
+
+    Returns:
+        None if the key can't travel.
+    """
+    return try_pickle((key, packed and packed.data))
+
+
+def read_records(records: Iterable[bytes | memoryview]) -> tuple[dict[Any, Packed | None], int]:
+    """Return the changes that records tell of, and how many keys could not be made again."""
+    changed, lost = dict[Any, Packed | None](), 0
+    for record in records:
+        lost += 1
+        with suppress_all_but_interrupts():
+            key, data = loads(record)
+            changed[key] = data if data is None else Packed(data)
+            lost -= 1
+    return changed, lost
+
+
+class _Read(NamedTuple):
+    """What was read of a journal."""
+
+    edition: int
+    length: int
+    values: dict[Any, Packed]
+    lost: int
+
+
+#: By run.
+_read: dict[str, _Read] = {}
+
+
+def read_journal(run: str, edition: int, journal: bytes) -> tuple[dict[Any, Packed], int]:
+    """Return the values in a journal by key, and how many keys could not be made again.
+
+    Only the records are read that are new to this process: so a try costs about the same however
+    much is shared.
+
+    Args:
+        run: tells apart the journals.
+        edition: of the journal.
+        journal: its bytes.
+    """
+    known = _read.get(run)
+    if known is None or known.edition != edition or known.length > len(journal):
+        known = _Read(edition, 0, {}, 0)
+    if known.length < len(journal):
+        changed, lost = read_records(_split(journal, known.length))
+        values: dict[Any, Any] = {**known.values, **changed}
+        for key in [key for key, packed in changed.items() if packed is None]:
+            del values[key]
+        known = _Read(edition, len(journal), values, known.lost + lost)
+        _read.pop(run, None)
+        _read[run] = known
+        while len(_read) > _RUNS:
+            del _read[next(iter(_read))]
+    return known.values, known.lost
+
+
+def _split(journal: bytes, place: int) -> Iterator[memoryview]:
+    view = memoryview(journal)
+    while place < len(journal):
+        end = place + _HEAD + int.from_bytes(view[place : place + _HEAD], 'big')
+        yield view[place + _HEAD : end]
+        place = end

@@ -1,0 +1,265 @@
+"""Jobs of a script whose workers do not have them: below the main guard, in `-c`, on stdin."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value
+
+ABOVE = """
+import functools
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dojobber import DoJobber, DummyJob, Job
+
+LIMIT = 3
+made = []
+
+
+class Rebound(Job):
+    WORD = 'above'
+
+    def Check(self):
+        return self.WORD
+
+
+def add(number):
+    return number + LIMIT
+"""
+BELOW = """
+registry = {}
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def decorator(*args, **kwargs):
+        return function(*args, **kwargs)
+    return decorator
+
+
+class Registered(Job):
+    RETRY_DELAY = 0
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        if cls.__name__ in registry:
+            raise RuntimeError('There is one of this name.')
+        registry[cls.__name__] = cls
+
+    def words(self):
+        return ['base']
+
+
+class NotYet(Exception):
+    pass
+
+
+class Child(Registered):
+    HOST: str = 'ada'
+    __slots__ = ('slot',)
+
+    @staticmethod
+    def static():
+        return 'static'
+
+    @classmethod
+    def name(cls):
+        return cls.__name__
+
+    @property
+    def shown(self):
+        return 'property'
+
+    @functools.cached_property
+    def cached(self):
+        return 'cached'
+
+    @decorated
+    def Check(self, number=add(1), *, word='x'):
+        self.slot = [add(each) for each in (number,)]
+        if 'ran' not in self.storage:
+            raise NotYet('not yet')
+        assert isinstance(self, Child) and os.getpid() != DRIVER
+        return [self.slot, word, self.static(), self.name(), self.shown, self.cached,
+                *super().words()]
+
+    def Run(self):
+        if 'tried' not in self.global_storage:
+            self.global_storage['tried'] = True
+            raise SystemExit('once more')
+        self.storage['ran'] = True
+
+
+class Sized(Registered, dict):
+    def Check(self):
+        return len(self)
+
+
+class Fails(Registered):
+    def Check(self):
+        raise NotYet('never')
+
+
+class Value:
+    pass
+
+
+class Gives(Job):
+    def Check(self):
+        return Value()
+
+
+DRIVER = os.getpid()
+Rebound = Rebound.clone('Rebound', WORD='below')
+Hello = Rebound.clone('Hello', WORD='hello')
+jobs = Child, Sized, Fails, Gives, Rebound, Hello
+for method in METHODS:
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+        for _ in range(2):
+            dojob = DoJobber()
+            dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=pool)
+            dojob.checknrun()
+            results = dict(dojob.noderesults)
+            assert type(results.pop('Gives')) is Value
+            print(results == WANTED, {type(each) for each in dojob.nodeexceptions.values()})
+            if results != WANTED:
+                print(results, dojob.nodeexceptions)
+"""
+WANTED = {
+    'Child': [[7], 'x', 'static', 'Child', 'property', 'cached', 'base'],
+    'Sized': 0,
+    'Rebound': 'below',
+    'Hello': 'hello',
+}
+
+
+def run(*command: str, text: str = '') -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parent.parent.parent)
+    return subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, 'PYTHONPATH': root},
+        capture_output=True,
+        text=True,
+        input=text,
+        timeout=60,
+    )
+
+
+def script(*methods: str, guard: bool = True) -> str:
+    below = f'METHODS = {methods!r}\nWANTED = {WANTED!r}\n{BELOW}'
+    if not guard:
+        return ABOVE + below
+    lines = '\n'.join('    ' + line for line in below.splitlines())
+    return f"{ABOVE}\n\nif __name__ == '__main__':\n{lines}\n"
+
+
+METHODS = 'fork', 'spawn', 'forkserver'
+GOOD = "True {<class '__main__.NotYet'>}\n" * 2
+
+
+def test_jobs_below_the_main_guard_travel(tmp_path: Path) -> None:
+    path = tmp_path / 'script.py'
+    path.write_text(script(*METHODS))
+    done = run(str(path))
+    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+
+
+def test_jobs_on_the_command_line_travel() -> None:
+    done = run('-c', script(*METHODS, guard=False))
+    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+
+
+def test_jobs_on_stdin_travel_to_forked_workers_and_are_refused_for_others() -> None:
+    done = run('-', text=script('fork', guard=False))
+    assert (done.stdout, done.stderr) == (GOOD, '')
+    done = run('-', text=script('spawn', guard=False))
+    assert "there is no file '<stdin>'" in done.stderr.splitlines()[-1]
+
+
+def test_job_made_after_the_workers_began_costs_neither_pool_nor_other_jobs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / 'script.py'
+    path.write_text("""
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+
+if __name__ == '__main__':
+    with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as pool:
+        pool.submit(int).result()
+
+        class Late(Job):
+            TRIES = 1
+
+            def Check(self):
+                return 1
+
+        class Other(DummyJob):
+            def Run(self):
+                pass
+
+        dojob = DoJobber()
+        dojob.configure(DummyJob.clone('All', DEPS=(Late, RunonlyJob.clone('Early', Run=print))),
+                        executor=pool)
+        dojob.checknrun()
+        print(dojob.nodestatus, dojob.nodeexceptions)
+""")
+    done = run(str(path))
+    assert "'Late': False, 'Early': True" in done.stdout
+    assert 'AttributeError' in done.stdout
+
+
+def test_names_above_the_guard_are_those_that_are_bound_nowhere_else() -> None:
+    tree = ast.parse("""
+import os.path, sys as system
+from a import b
+x = y = 1
+for z in (): w = 2
+class C:
+    inner = 1
+def f(): local = 1; global g, x
+try: t = 1
+except OSError as error: pass
+if __name__ != '__main__': n = 1
+else: m = 1
+if __name__ == '__main__':
+    y = 2
+    class D: pass
+else:
+    e = 1
+""")
+    assert {*_bound(tree, in_guard=False)} >= {
+        'os',
+        'system',
+        'b',
+        'x',
+        'y',
+        'z',
+        'w',
+        'C',
+        'f',
+        't',
+    }
+    assert 'inner' not in {*_bound(tree, in_guard=False)}
+    assert {*_bound(tree, in_guard=True)} >= {'g', 'x', 'y', 'D'}
+
+
+def test_functions_that_know_each_other_and_modules_travel() -> None:
+    cell: list[object] = []
+
+    def outer(n: int = 3) -> object:
+        return unset if n < 0 else (n, os, cell)  # type: ignore[has-type]  # noqa: F821
+
+    outer.__module__ = '__main__'
+    again = loads_by_value(dumps_by_value(outer, set()))
+    assert again is not outer
+    assert again() == (3, os, [])
+    if cell:
+        unset = 1
