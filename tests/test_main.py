@@ -334,6 +334,26 @@ def test_dojobber_of_the_script_is_used_and_tells_it_all() -> None:
     assert dojob.report()['Milk'].outcome is Outcome.CHANGED
 
 
+def test_secrets_are_hidden_in_all_that_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+    secrets: list[str] = []
+
+    def plan(args: Namespace) -> type[Job]:
+        secrets.append(args.guest)
+        return Empty.clone(f'Nothing for {args.guest}')
+
+    for flags in (['-v', '--report=-', '--graph'], ['--list']):
+        main(plan, parser_with(), ['eleonora', *flags], secrets=secrets)
+        captured = capfd.readouterr()
+        assert 'eleonora' not in captured.out + captured.err
+        assert 'Nothing for *****' in captured.out
+    text = refused(
+        capfd, lambda: main(plan, parser_with(), ['eleonora', '--only=a eleonora'], secrets=secrets)
+    )
+    assert text.startswith("--only: there is no Job 'a *****'")
+    text = refused(capfd, lambda: main(Milk, argv=[], secrets='eleonora'))
+    assert text.startswith('secrets must be an iterable of texts')
+
+
 # --only and --list
 
 

@@ -8,6 +8,7 @@ import linecache
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -107,7 +108,7 @@ def started(
     }
     with subprocess.Popen(
         ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
         text=True,
         **settings,
     ) as process:
@@ -229,6 +230,7 @@ def test_ctrl_c_at_a_terminal_ends_the_run_and_its_progress(
     flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     own, theirs = pty.openpty()
+    fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
 
     def control() -> None:
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
