@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
 from operator import methodcaller
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dojobber._output.stderr import write
@@ -102,12 +102,13 @@ def _make_parser(root: Any) -> ArgumentParser:
     """Make the parser of a script without arguments of its own."""
     from argparse import ArgumentParser
 
-    module = sys.modules.get(getattr(root, '__module__', ''))
-    return ArgumentParser(description=_first_line(module) or _first_line(root))
+    known = (sys.modules.get(getattr(root, '__module__', '')), root)
+    documented = (each for each in known if isinstance(each, (ModuleType, type)))
+    return ArgumentParser(description=next(filter(None, map(_first_line, documented)), None))
 
 
-def _first_line(documented: Any) -> str:
-    return str(getattr(documented, '__doc__', None) or '').strip().partition('\n')[0]
+def _first_line(documented: ModuleType | type) -> str:
+    return (documented.__doc__ or '').strip().partition('\n')[0]
 
 
 def _add_flags(parser: ArgumentParser) -> None:

@@ -313,6 +313,9 @@ def test_help_of_a_script_without_a_parser_begins_with_its_docstring(
             main(Milk, argv=['-h'])
         assert expected in capfd.readouterr().out
         monkeypatch.setattr(sys.modules[__name__], '__doc__', None)
+    with pytest.raises(SystemExit):
+        main(lambda args: Milk, argv=['-h'])
+    assert 'There is milk.' not in capfd.readouterr().out
 
 
 def test_root_may_be_made_from_the_arguments_and_change_them() -> None:
