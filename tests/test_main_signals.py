@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from dojobber import DummyJob, Job, RunonlyJob, main
+from dojobber import Job, RunonlyJob, main
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SECONDS = 60
@@ -337,10 +337,12 @@ def test_signal_that_comes_when_all_is_done_is_dropped() -> None:
 
     def plan(_: object) -> type[Job]:
         handlers.append(signal.getsignal(signal.SIGINT))
-        return DummyJob.clone('Nothing')
+        return Press
 
-    assert main(plan, argv=['-q']) == 0
-    assert handlers[0](signal.SIGINT, None) is None
+    assert main(plan, argv=['-q', '-n']) == 1
+    assert main(plan, argv=['-q']) == 130
+    for handler in handlers:
+        assert handler(signal.SIGINT, None) is None
 
 
 def test_signal_after_a_usage_error_changes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
