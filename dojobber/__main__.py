@@ -10,12 +10,13 @@ import sys
 from argparse import ArgumentParser, Namespace
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
 from dojobber._attributes import dependencies_of, is_job, watched_by
-from dojobber._failures import Failure, class_name, safe_str
-from dojobber._own_code import PACKAGE
+from dojobber._failures import class_name, safe_str
+from dojobber._own_code import is_users_own
 from dojobber.errors import ConfigurationError
 from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.main import main
@@ -75,9 +76,9 @@ def _import(place: str) -> ModuleType:
         return _import_file(place) if is_file else import_module(place)
     except (Exception, SystemExit) as error:
         why = f'{class_name(error)}: {safe_str(error)}'
-        failure = Failure.of(error)
-        if not failure.file.startswith(('<', PACKAGE)):
-            why += f' ({failure.file}:{failure.line})'
+        frames = walk_tb(error.__traceback__)
+        lines = [f'{each.f_code.co_filename}:{line}' for each, line in frames if is_users_own(each)]
+        why += ''.join(f' ({line})' for line in lines[-1:])
         raise ConfigurationError(f'{place} can not be imported: {why}') from None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
 from operator import methodcaller
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dojobber._output.stderr import write
@@ -60,7 +60,8 @@ def main(
         dojob: runs the Job, for scripts that look at it afterwards. None means a new one, which
             shows the library's log from WARNING on.
         **options: those of `DoJobber.configure`, as defaults. ``summary`` and ``progress`` are
-            True unless given.
+            True unless given. One that depends on the arguments may be a list, such as
+            ``secrets``, that the function fills which makes the root.
 
     The parser's arguments go to `DoJobber.set_args`, as keywords and without those added here.
 
@@ -101,12 +102,13 @@ def _make_parser(root: Any) -> ArgumentParser:
     """Make the parser of a script without arguments of its own."""
     from argparse import ArgumentParser
 
-    module = sys.modules.get(getattr(root, '__module__', ''))
-    return ArgumentParser(description=_first_line(module) or _first_line(root))
+    known = (sys.modules.get(getattr(root, '__module__', '')), root)
+    documented = (each for each in known if isinstance(each, (ModuleType, type)))
+    return ArgumentParser(description=next(filter(None, map(_first_line, documented)), None))
 
 
-def _first_line(documented: Any) -> str:
-    return str(getattr(documented, '__doc__', None) or '').strip().partition('\n')[0]
+def _first_line(documented: ModuleType | type) -> str:
+    return (documented.__doc__ or '').strip().partition('\n')[0]
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -163,7 +165,7 @@ def _command(
             root = root(args)
         return _execute(dojob or DoJobber(logging.WARNING), root, args, flags, options)
     except ConfigurationError as error:
-        parser.error(escape(str(error)))
+        parser.error(escape(_hide_secrets(str(error), options)))
 
 
 def _execute(
@@ -174,7 +176,7 @@ def _execute(
         dojob.configure(root, **_settings(flags, options, stack))
         chosen = _choose(dojob.graph.nodes(), flags.only)
         if flags.list:
-            return 0 if _show(_listing(dojob, chosen)) else 1
+            return 0 if _show(_hide_secrets(_listing(dojob, chosen), options)) else 1
         keep_report = _report_writer(flags.report)
         dojob.set_args(**vars(args))
         status = 1
@@ -186,6 +188,15 @@ def _execute(
             if not keep_report(dojob.report()):
                 status = 1
     return status
+
+
+def _hide_secrets(text: str, options: dict[str, Any]) -> str:
+    """Return a text as it may be written; where secrets can't work, that is told elsewhere."""
+    from dojobber._output.secrets import Masker, as_secrets
+
+    with suppress(ConfigurationError):
+        return Masker(as_secrets(options.get('secrets', ()))).mask(text)
+    return text
 
 
 def _settings(flags: _Flags, options: dict[str, Any], stack: ExitStack) -> dict[str, Any]:

@@ -211,6 +211,8 @@ def main() -> int:
         status = dojobber.main(
             lambda args: root(args, stack), parser, dojob=dojob, executor=pool, max_in_flight=limit
         )
+    if not dojob.report():  # the Jobs were listed
+        return status
     for job in sorted(dojob.report(), key=lambda job: job.name):
         print(f'{job.name}: {job.outcome}')
     print(f'On {chosen.on}: {time.monotonic() - began:.1f} s')

@@ -313,6 +313,9 @@ def test_help_of_a_script_without_a_parser_begins_with_its_docstring(
             main(Milk, argv=['-h'])
         assert expected in capfd.readouterr().out
         monkeypatch.setattr(sys.modules[__name__], '__doc__', None)
+    with pytest.raises(SystemExit):
+        main(lambda args: Milk, argv=['-h'])
+    assert 'There is milk.' not in capfd.readouterr().out
 
 
 def test_root_may_be_made_from_the_arguments_and_change_them() -> None:
@@ -332,6 +335,26 @@ def test_dojobber_of_the_script_is_used_and_tells_it_all() -> None:
         assert done == ['milk', 'tea {}']  # Cleanups wait for the end of the block
     assert done[2:] == ['milk back']
     assert dojob.report()['Milk'].outcome is Outcome.CHANGED
+
+
+def test_secrets_are_hidden_in_all_that_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+    secrets: list[str] = []
+
+    def plan(args: Namespace) -> type[Job]:
+        secrets.append(args.guest)
+        return Empty.clone(f'Nothing for {args.guest}')
+
+    for flags in (['-v', '--report=-', '--graph'], ['--list']):
+        main(plan, parser_with(), ['eleonora', *flags], secrets=secrets)
+        captured = capfd.readouterr()
+        assert 'eleonora' not in captured.out + captured.err
+        assert 'Nothing for *****' in captured.out
+    text = refused(
+        capfd, lambda: main(plan, parser_with(), ['eleonora', '--only=a eleonora'], secrets=secrets)
+    )
+    assert text.startswith("--only: there is no Job 'a *****'")
+    text = refused(capfd, lambda: main(Milk, argv=[], secrets='eleonora'))
+    assert text.startswith('secrets must be an iterable of texts')
 
 
 # --only and --list
@@ -669,9 +692,10 @@ def test_root_of_a_target_is_no_base_no_import_and_what_no_other_needs(
     (tmp_path / 'below.py').write_text(
         'from dojobber import DummyJob\n'
         'class Deep(DummyJob): pass\nclass Other(DummyJob): DEPS = (Deep,)\n'
+        'class Unneeded(DummyJob): pass\n'
     )
     (tmp_path / 'jobs.py').write_text(
-        'from dojobber import DummyJob\nfrom below import Deep, Other\n'
+        'from dojobber import DummyJob\nfrom below import Deep, Other, Unneeded\n'
         'class Middle(DummyJob): WATCH = (Other,)\nclass Base(DummyJob): pass\n'
         'Part = Base.clone("Part")\nROOT = DummyJob.clone("All", DEPS=(Middle, Part))\n'
         'AGAIN = ROOT\n'
@@ -712,6 +736,7 @@ def test_target_that_can_not_be_run_is_refused_in_one_line(
     words = [word for each in words for word in (each.split() if '--' in each else [each])]
     text = refused(capfd, lambda: run(words))
     assert text.startswith(expected)
+    assert 'importlib' not in text
     if argv == 'broken.py':
         assert text.endswith(f'({tmp_path}/broken.py:2)')
 

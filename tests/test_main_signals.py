@@ -8,6 +8,7 @@ import linecache
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -20,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from dojobber import DummyJob, Job, RunonlyJob, main
+from dojobber import Job, RunonlyJob, main
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SECONDS = 60
@@ -107,7 +108,7 @@ def started(
     }
     with subprocess.Popen(
         ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
         text=True,
         **settings,
     ) as process:
@@ -229,6 +230,7 @@ def test_ctrl_c_at_a_terminal_ends_the_run_and_its_progress(
     flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     own, theirs = pty.openpty()
+    fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
 
     def control() -> None:
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
@@ -335,10 +337,12 @@ def test_signal_that_comes_when_all_is_done_is_dropped() -> None:
 
     def plan(_: object) -> type[Job]:
         handlers.append(signal.getsignal(signal.SIGINT))
-        return DummyJob.clone('Nothing')
+        return Press
 
-    assert main(plan, argv=['-q']) == 0
-    assert handlers[0](signal.SIGINT, None) is None
+    assert main(plan, argv=['-q', '-n']) == 1
+    assert main(plan, argv=['-q']) == 130
+    for handler in handlers:
+        assert handler(signal.SIGINT, None) is None
 
 
 def test_signal_after_a_usage_error_changes_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -149,6 +149,7 @@ def test_arrows_form_no_circle() -> None:
 DOORS = {
     'report': {'_output.html', '_output.plain', '_output.summary'},
     '_output.console': {'_output.summary'},
+    'main': {'_output.secrets'},
     'dojobber': {
         '_executors.pool',
         '_executors.run',

@@ -38,7 +38,6 @@ class StatusLine:
             stream: the terminal.
             text: returns what the line is to say, in so many columns at best.
         """
-        _is_by_lines(stream.fileno())  # raises where there are no terminals of this kind
         self._given = stream.fileno()
         self._terminal = _identity(self._given)
         self._text = text
@@ -46,6 +45,7 @@ class StatusLine:
         self._drawn = '', os.get_terminal_size(self._given)
         if os.environ.get('TERM') == 'dumb' or not stream.isatty():
             raise ValueError('no terminal that could have a line')
+        _is_by_lines(self._given)  # raises where there are no terminals of this kind
         if _taken.setdefault(self._terminal, self) is not self:
             raise ValueError('a terminal that has a line')
         # A Run may redirect the stream's own.
