@@ -178,6 +178,9 @@ class DoJobber:
             node: a Job of the graph or its name, or several of these: run only these and what they
                 depend on, in the order as if they were the DEPS of a root. None means the root.
 
+        Returns:
+            The report of the run, as of `report`.
+
         Raises:
             RuntimeError: there is no graph, the node is not in it, or this object is running.
             BaseException: what ended the run before its time (KeyboardInterrupt, for one), else

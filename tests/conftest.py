@@ -10,11 +10,15 @@ pytest.register_assert_rewrite('tests._executors.promises')
 
 
 @pytest.fixture(scope='session', autouse=True)
-def _ctrl_c_is_heard() -> Iterator[None]:
-    """Hear Ctrl-C even where it is ignored, as in what a script starts with `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_are_heard() -> Iterator[None]:
+    """Hear signals even where they are ignored: below a script's `&`, or nohup."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope='module', autouse=True)
