@@ -31,7 +31,7 @@ doctest_global_setup = "__name__ = '__main__'"
 nitpicky = True
 nitpick_ignore_regex = [
     (r'py:.*', r'(argparse|collections|concurrent|logging|os|pickle|signal|sys|typing)\b.*'),
-    (r'py:class', r'dojobber\.(job\._AnyJob|_.*)'),
+    (r'py:class', r'dojobber\.(\w+\.)?_.*'),
 ]
 linkcheck_ignore = ['https?://']
 
