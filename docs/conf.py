@@ -29,9 +29,10 @@ doctest_global_setup = "__name__ = '__main__'"
 # A link to nothing is an error, as is text before a colon that is taken for a type. The names of
 # the standard library are literals here: no page of this project needs a network to be built.
 nitpicky = True
+_STDLIB = r'(argparse|collections|concurrent|logging|os|pickle|signal|subprocess|sys|typing)\b.*'
 nitpick_ignore_regex = [
-    (r'py:.*', r'(argparse|collections|concurrent|logging|os|pickle|signal|sys|typing)\b.*'),
-    (r'py:class', r'dojobber\.(\w+\.)?_.*'),
+    (r'py:.*', _STDLIB),
+    (r'py:class', r'dojobber\.(\w+\.)?_.*|Executor|PathLike|PictureFormat|Writable'),
 ]
 linkcheck_ignore = ['https?://']
 

@@ -78,6 +78,7 @@ def executed(page: Path, directory: Path) -> list[tuple[str, str]]:
             pairs.append((session(block.text, directory), block.text))
         else:
             assert block.name, f'nothing executes this:\n{block.text}'
+            (directory / block.name).parent.mkdir(exist_ok=True)
             (directory / block.name).write_text(block.text)
     return pairs
 
