@@ -38,6 +38,8 @@ linkcheck_ignore = ['https?://']
 
 # The theme and the copy button are in tox's docs environment only; the pages do without them.
 html_theme = 'furo' if importlib.util.find_spec('furo') else 'alabaster'
+# The style that comes with it underlines the names of modules and classes.
+pygments_dark_style = 'monokai'
 html_title = f'dojobber {release}'
 if importlib.util.find_spec('sphinx_copybutton'):
     extensions.append('sphinx_copybutton')
