@@ -30,9 +30,11 @@ doctest_global_setup = "__name__ = '__main__'"
 # the standard library are literals here: no page of this project needs a network to be built.
 nitpicky = True
 _STDLIB = r'(argparse|collections|concurrent|logging|os|pickle|signal|subprocess|sys|typing)\b.*'
+# As they are named where only type checkers import them.
+_TYPES = r'ArgumentParser|Executor|Namespace|PathLike|PictureFormat|Writable'
 nitpick_ignore_regex = [
     (r'py:.*', _STDLIB),
-    (r'py:class', r'dojobber\.(\w+\.)?_.*|Executor|PathLike|PictureFormat|Writable'),
+    (r'py:class', rf'dojobber\.(\w+\.)?_.*|{_TYPES}'),
 ]
 linkcheck_ignore = ['https?://']
 
