@@ -1,6 +1,7 @@
 """How Sphinx makes the documentation."""
 
 import doctest
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -25,5 +26,25 @@ doctest_default_flags = doctest.ELLIPSIS
 # Classes made on a page are shown as in a script.
 doctest_global_setup = "__name__ = '__main__'"
 
-html_theme = 'alabaster'
-html_theme_options = {'description': 'Small idempotent Jobs that depend on each other'}
+# A link to nothing is an error, as is text before a colon that is taken for a type. The names of
+# the standard library are literals here: no page of this project needs a network to be built.
+nitpicky = True
+_STDLIB = r'(argparse|collections|concurrent|logging|os|pickle|signal|subprocess|sys|typing)\b.*'
+# As they are named where only type checkers import them.
+_TYPES = r'ArgumentParser|Executor|Namespace|PathLike|PictureFormat|Writable'
+nitpick_ignore_regex = [
+    (r'py:.*', _STDLIB),
+    (r'py:class', rf'dojobber\.(\w+\.)?_.*|{_TYPES}'),
+]
+linkcheck_ignore = ['https?://']
+
+# The theme and the copy button are in tox's docs environment only; the pages do without them.
+html_theme = 'furo' if importlib.util.find_spec('furo') else 'alabaster'
+# The style that comes with it underlines the names of modules and classes.
+pygments_dark_style = 'monokai'
+html_title = f'dojobber {release}'
+if importlib.util.find_spec('sphinx_copybutton'):
+    extensions.append('sphinx_copybutton')
+# Prompts and output are not copied.
+copybutton_prompt_text = r'\$ |>>> |\.\.\. '
+copybutton_prompt_is_regexp = True

@@ -81,13 +81,19 @@ def _job(hook: TracebackType) -> Job | None:
 
 
 class Failure(NamedTuple):
-    """An exception and the user's own lines that it came through."""
+    """An exception and the user's own lines that it came through.
+
+    Attributes:
+        exception: the exception.
+        file: the file of the innermost line of the user's own code; '' if unknown.
+        line: the number of that line; 0 if unknown.
+        hook_file: the file of the hook's own line, often the same one; '' if unknown.
+        hook_line: the number of that line; 0 if unknown.
+    """
 
     exception: BaseException
-    #: The innermost line of the user's own code: its file and number; '' and 0 if unknown.
     file: str
     line: int
-    #: The line of the hook itself, often the same one; '' and 0 if unknown.
     hook_file: str
     hook_line: int
 

@@ -417,7 +417,7 @@ class DoJobber:
         Raises:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
                 written then, and no file made.
-            TypeError: `filed` takes text only, and the picture is none.
+            TypeError: ``filed`` takes text only, and the picture is none.
             OSError: the file can't be written.
         """
         from dojobber._output import graphviz

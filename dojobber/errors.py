@@ -17,7 +17,7 @@ class NotAJobError(ConfigurationError, TypeError):
 
 
 class DuplicateNameError(ConfigurationError):
-    """Name two different classes of one `__name__`, where results are kept by name."""
+    """Name two different classes of one ``__name__``, where results are kept by name."""
 
 
 class CycleError(ConfigurationError):

@@ -104,7 +104,7 @@ class TryEnded(TryEvent):
     phase: Phase
     #: How many tries the Job had left.
     left: float
-    #: The instant of the monotonic clock from which the Job may be tried again; None: it is not.
+    #: The instant of the monotonic clock from which the Job may be tried again, None if never.
     not_before: float | None
 
 

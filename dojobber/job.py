@@ -61,13 +61,13 @@ class Job:
     #: ``default_retry_delay`` of `DoJobber.configure`.
     RETRY_DELAY: ClassVar[float | Sequence[float] | None] = None
     #: Job classes that count as DEPS, behind these, and whose change in a run calls for this Job's
-    #: Run: its first check fails then. Where it is not set there are none.
+    #: Run. None unless set.
     WATCH: ClassVar[Collection[type[Job]]]
-    #: With an executor: names, and no two Jobs that share one are tried at the same time. Where
-    #: it is not set there are none.
+    #: Names of locks, used only with an executor. No two Jobs that share one are tried at the same
+    #: time. None unless set.
     LOCKS: ClassVar[tuple[str, ...] | list[str] | set[str] | frozenset[str]]
-    #: With an executor: whether the Job is tried in the process and thread that called
-    #: `DoJobber.checknrun`. Where it is not set it is not.
+    #: Whether the Job is tried in the process and thread that called `DoJobber.checknrun`, used
+    #: only with an executor. False unless set.
     IN_DRIVER: ClassVar[bool]
 
     #: A dict for what Check, Run and Cleanup of one try tell each other; new for each try.

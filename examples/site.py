@@ -7,7 +7,7 @@
     examples/site.py --serve         # look at it until Ctrl-C
     examples/site.py -n              # say what is to be done, change nothing
 
-This is where the tutorial ends, docs/tutorial.rst.
+The tutorial, docs/tutorial.rst, sets up a site like this one step by step.
 """
 
 from __future__ import annotations

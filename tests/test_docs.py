@@ -78,6 +78,7 @@ def executed(page: Path, directory: Path) -> list[tuple[str, str]]:
             pairs.append((session(block.text, directory), block.text))
         else:
             assert block.name, f'nothing executes this:\n{block.text}'
+            (directory / block.name).parent.mkdir(exist_ok=True)
             (directory / block.name).write_text(block.text)
     return pairs
 
@@ -97,7 +98,7 @@ def test_examples_of_a_page_print_what_it_shows(page: Path) -> None:
 
 
 def test_code_of_the_pages_is_found() -> None:
-    assert [block.name for block in blocks(README)] == ['shopping.py', '', '']
+    assert [block.name for block in blocks(README)] == ['web.py', 'reload.sh', '', '']
     for page in PAGES:
         assert len(blocks(page)) == page.read_text().count('code-block::')
 
@@ -108,19 +109,18 @@ def test_readme_renders_without_a_remark() -> None:
 
 
 def test_readme_is_short_and_so_is_its_first_script() -> None:
-    assert len(README.read_text().splitlines()) < 150
-    assert len(blocks(README)[0].text.splitlines()) <= 30
+    assert len(README.read_text().splitlines()) <= 120
+    assert len(blocks(README)[0].text.splitlines()) <= 40
 
 
 def test_readme_has_the_two_commands_and_ci_types_the_second() -> None:
     lines = [line.strip() for line in README.read_text().splitlines()]
-    assert [line for line in lines if line.startswith('python3')] == list(COMMANDS)
+    commands = [line for line in lines if line.startswith('python3') and '/path/to/' not in line]
+    assert commands == list(COMMANDS)
     assert COMMANDS[1] in (REPOSITORY / '.ci' / 'run').read_text()
 
 
 def test_reference_has_every_public_name() -> None:
     reference = (REPOSITORY / 'docs' / 'reference.rst').read_text()
-    named = re.findall(
-        r'^\.\. auto(?:class|data|exception|function):: (\w+)$', reference, re.MULTILINE
-    )
+    named = re.findall(r'^\.\. auto\w+:: (\w+)(?:\(\))?$', reference, re.MULTILINE)
     assert sorted(named) == dojobber.__all__
