@@ -731,7 +731,7 @@ def test_summary_of_many_failed_jobs_that_block_many_takes_few_looks() -> None:
     lines = summary(report.jobs, report.seconds, 80).splitlines()
     assert lines[0].startswith('10000 Jobs: 5000 failed, 5000 blocked in ')
     assert '  blocks 5000 Jobs: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10 and 4989 more' in lines
-    assert lines[-1].startswith('Also failed: f6, f7, ')
+    assert re.match('Also failed: f[56], f[67], ', lines[-1])  # by the length of a path
     assert Counting.looks < 4 * (edges + 2 * count)
 
 
