@@ -53,38 +53,31 @@ def _result(job: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
     The name is '' if all is well.
     """
     outcome, cleanup = job['outcome'], job['cleanup_exception']
-    if outcome == 'failed':
-        return 'failure', _attributes(job, 'exception'), _traces(job, 'exception')
-    if outcome == 'would_run':
-        found = _attributes(job, 'check_exception', 'would run: ')
-        return 'failure', found, _traces(job, 'check_exception')
+    if outcome in ('failed', 'would_run'):
+        what = 'would run: ' if outcome == 'would_run' else ''
+        return 'failure', _attributes(job['exception'], what), _traces(job)
     if outcome == 'interrupted':
         found = {'type': 'interrupted', 'message': 'the run was ended early'}
-        return 'error', found, _traces(job, 'exception')
+        return 'error', found, _traces(job)
     if cleanup:
-        found = _attributes(job, 'cleanup_exception', 'could not be cleaned up: ')
-        return 'error', found, _traces(job, 'cleanup_exception')
+        return 'error', _attributes(cleanup, 'could not be cleaned up: '), _trace(cleanup)
     return ('', {}, '') if outcome in ('ok', 'changed') else ('skipped', {}, _why_skipped(job))
 
 
-def _attributes(job: Mapping[str, Any], decided: str, what: str = '') -> dict[str, str]:
-    failure = job[decided]
-    if failure is None:  # such as that of a try that a broken pool has cut short
-        return {'type': job['outcome'], 'message': f'{what}unknown'}
+def _attributes(failure: Mapping[str, Any], what: str) -> dict[str, str]:
     return {'type': failure['type'], 'message': what + (failure['message'] or failure['type'])}
 
 
-def _traces(job: Mapping[str, Any], decided: str) -> str:
+def _traces(job: Mapping[str, Any]) -> str:
     """Return the stack traces of a Job: what Run raised, what decided, and the Cleanup's."""
-    keys = dict.fromkeys(('run_exception', decided, 'cleanup_exception'))
-    failures = [job[key] for key in keys if job[key]]
-    different = [each for number, each in enumerate(failures) if each not in failures[:number]]
-    return '\n'.join([_place(each) + each['traceback'] for each in different])
+    keys = 'run_exception', 'exception', 'cleanup_exception'
+    return '\n'.join(dict.fromkeys([_trace(job[key]) for key in keys if job[key]]))
 
 
-def _place(failure: Mapping[str, Any]) -> str:
-    """Return a line with the file and number, where the stack trace may be without them."""
-    return f'{failure["file"]}:{failure["line"]}\n' if failure['file'] else ''
+def _trace(failure: Mapping[str, Any]) -> str:
+    """Return a stack trace below its file and line, for it may be without them."""
+    place = f'{failure["file"]}:{failure["line"]}\n' if failure['file'] else ''
+    return f'{place}{failure["traceback"]}'
 
 
 def _why_skipped(job: Mapping[str, Any]) -> str:

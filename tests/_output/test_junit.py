@@ -126,6 +126,32 @@ def test_failure_says_why_the_last_try_failed_and_what_run_raised() -> None:
     assert check.startswith(f'{__file__}:') and check.endswith('ValueError: no\n')
 
 
+def test_cleanup_of_a_job_that_succeeded_late_is_all_that_its_error_tells_of() -> None:
+    class Late(Unclean):
+        def Run(self) -> None:
+            self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+            if self.global_storage['tries'] == 1:
+                raise LookupError('broken')
+
+    (error,) = case(Late, default_retry_delay=0)
+    assert 'OSError: busy' in (error.text or '')
+    assert 'broken' not in (error.text or '')
+
+
+def test_failure_without_a_place_begins_with_its_trace() -> None:
+    class Unsaid(DummyJob):
+        TRIES = 1
+
+        async def _coroutine(self) -> None:
+            """Is never awaited."""
+
+        def Check(self) -> Any:
+            return self._coroutine()
+
+    (failure,) = case(Unsaid)
+    assert not (failure.text or '').startswith(':')
+
+
 def test_runonly_job_shows_its_one_exception_once() -> None:
     class Breaks(RunonlyJob):
         TRIES = 1
@@ -262,7 +288,7 @@ def test_report_asked_for_in_the_middle_of_a_run_can_be_written() -> None:
 @pytest.mark.slow
 def test_each_document_is_valid() -> None:
     schema = pytest.importorskip('xmlschema').XMLSchema(SCHEMA)
-    for root in (Blocked, Unclean, Stops, Fails.clone(ODD.replace('\ud800', '').strip('\r\x00'))):
+    for root in (Blocked, Unclean, Stops, Fails.clone('\x1b<&">\n\ufffe')):
         for no_act in (False, True):
             schema.validate(written(root, no_act=no_act))
     schema.validate(DoJobber().report().as_junit())
