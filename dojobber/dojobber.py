@@ -472,9 +472,9 @@ def _make_mask(secrets: Any) -> Callable[[str], str]:
         return str
     from dojobber._output.secrets import Masker, as_secrets
 
-    mask = Masker(as_secrets(secrets)).mask
-    mask_log(mask)
-    return mask
+    masker = Masker(as_secrets(secrets))
+    mask_log(masker)
+    return masker.mask
 
 
 def _running(method: str) -> RuntimeError:

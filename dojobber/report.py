@@ -213,6 +213,17 @@ class Report:
 
         return as_dict(self, self._mask)
 
+    def as_junit(self) -> str:
+        """Return it as JUnit XML, which Jenkins, GitLab and other CI systems read.
+
+        Each Job is a test case, with its module as the class name. It is a failure if it failed or,
+        with ``no_act``, would run; an error if it was interrupted, or if only its Cleanup failed;
+        skipped if it is blocked, might run or was not reached. All of the text is ASCII.
+        """
+        from dojobber._output.junit import as_junit
+
+        return as_junit(self, self._mask)
+
     def as_html(self) -> str:
         """Return a page for people, which needs no other file: counts, table, timeline and graph.
 

@@ -67,6 +67,7 @@ _IMPORTS = {
         '_failures _output.palette _output.reasons _output.summary _output.svg _output.text '
         'outcome report'
     ),
+    '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
     '_output.plain': '_failures report',
     '_output.progress': '_output.status_line _output.text events',
@@ -147,8 +148,8 @@ def test_arrows_form_no_circle() -> None:
 
 #: The doors to a wing: modules that enter it only when it is needed, by an import in a function.
 DOORS = {
-    'report': {'_output.html', '_output.plain', '_output.summary'},
-    '_output.console': {'_output.summary'},
+    'report': {'_output.html', '_output.junit', '_output.plain', '_output.summary'},
+    '_output.console': {'_output.secrets', '_output.summary'},
     'main': {'_output.secrets'},
     'dojobber': {
         '_executors.pool',

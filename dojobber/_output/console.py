@@ -8,13 +8,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from dojobber._failures import safe_str, trace
 from dojobber._output.stderr import write
 from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
 from dojobber.report import JobReport
+
+if TYPE_CHECKING:
+    from dojobber._output.secrets import Masker
 
 _LOG = logging.getLogger('DoJobber')
 # `logging.config` disables each logger that it finds, unless told otherwise: not this one.
@@ -103,13 +107,9 @@ def show_log(level: int | str) -> None:
     _LOG.setLevel(level)
 
 
-def mask_log(mask: Callable[[str], str]) -> None:
-    """Have secrets taken out of all that is logged from now on.
-
-    Args:
-        mask: takes them out of a text.
-    """
-    _SECRETS.masks.append(mask)
+def mask_log(masker: Masker) -> None:
+    """Have secrets taken out of the log, as long as their masker is in use."""
+    _SECRETS.maskers.add(masker)
 
 
 def log_tries(event: Event) -> None:
@@ -128,15 +128,15 @@ class _Secrets(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.masks: list[Callable[[str], str]] = []
+        self.maskers: WeakSet[Masker] = WeakSet()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self.masks:
+        if self.maskers:
             text = record.getMessage()
             error = record.exc_info and record.exc_info[1]
             trace_text = '' if error is None else trace(error)
-            for mask in self.masks:
-                text, trace_text = mask(text), mask(trace_text)
+            for masker in [*self.maskers]:
+                text, trace_text = masker.mask(text), masker.mask(trace_text)
             record.msg, record.args = text, None
             record.exc_text = trace_text.rstrip('\n') or None
         return True

@@ -17,6 +17,8 @@ from dojobber.report import JobReport, Report
 SCHEMA = 1
 # What is nested deeper is no JSON that all programs can write and read.
 _DEEPEST = 100
+# A group that deep is one of a hostile class, or of a program gone wrong.
+_DEEPEST_GROUP = 20
 
 
 def as_dict(report: Report, mask: Callable[[str], str] = str) -> dict[str, Any]:
@@ -26,31 +28,27 @@ def as_dict(report: Report, mask: Callable[[str], str] = str) -> dict[str, Any]:
         report: of a run.
         mask: takes the secrets out of a text.
     """
-    plain: dict[str, Any] = _masked(
-        {
-            'schema': SCHEMA,
-            'success': report.success,
-            'no_act': report.no_act,
-            'started': report.started and report.started.isoformat(),
-            'seconds': report.seconds,
-            'host': report.host,
-            'python': report.python,
-            'dojobber': report.version,
-            'jobs': [_job(each) for each in report.jobs],
-        },
-        mask,
-    )
-    return plain
-
-
-def _job(entry: JobReport) -> dict[str, Any]:
     return {
-        'name': entry.name,
-        'job': f'{entry.job.__module__}.{entry.job.__qualname__}',
+        'schema': SCHEMA,
+        'success': report.success,
+        'no_act': report.no_act,
+        'started': report.started and report.started.isoformat(),
+        'seconds': report.seconds,
+        'host': mask(report.host),
+        'python': report.python,
+        'dojobber': report.version,
+        'jobs': [_job(each, mask) for each in report.jobs],
+    }
+
+
+def _job(entry: JobReport, mask: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        'name': mask(entry.name),
+        'job': mask(f'{entry.job.__module__}.{entry.job.__qualname__}'),
         'outcome': str(entry.outcome),
-        'deps': list(entry.deps),
-        'blocked_by': list(entry.blocked_by),
-        'changed_deps': list(entry.changed_deps),
+        'deps': [mask(each) for each in entry.deps],
+        'blocked_by': [mask(each) for each in entry.blocked_by],
+        'changed_deps': [mask(each) for each in entry.changed_deps],
         'tries': entry.tries,
         'gave_up': entry.gave_up,
         'phase': entry.phase and str(entry.phase),
@@ -58,35 +56,48 @@ def _job(entry: JobReport) -> dict[str, Any]:
         'end': entry.end,
         'seconds': entry.seconds,
         'phase_seconds': dict(entry.phase_seconds),
-        'result': _plain(entry.result),
-        'check_exception': _failure(entry.check_failure),
-        'run_exception': _failure(entry.run_failure),
-        'exception': _failure(entry.failure),
+        'result': _masked(_plain(entry.result), mask),
+        'check_exception': _failure(entry.check_failure, mask),
+        'run_exception': _failure(entry.run_failure, mask),
+        'exception': _failure(entry.failure, mask),
         'cleanup': entry.cleanup,
-        'cleanup_exception': _failure(entry.cleanup_failure),
+        'cleanup_exception': _failure(entry.cleanup_failure, mask),
     }
 
 
-def _failure(failure: Failure | None) -> dict[str, Any] | None:
+def _failure(
+    failure: Failure | None, mask: Callable[[str], str], groups: tuple[BaseException, ...] = ()
+) -> dict[str, Any] | None:
+    """Return what can be told of a failure.
+
+    Args:
+        failure: of a phase, or of a part of an exception group.
+        mask: takes the secrets out of a text.
+        groups: the exceptions that it is a part of.
+    """
     if failure is None:
         return None
     error = failure.exception
+    within = (*groups, error)
+    # What calls itself a group may be a part of itself.
+    found = parts(error) if len(within) <= _DEEPEST_GROUP else []
+    found = [each for each in found if not any(each is group for group in within)]
     return {
-        'type': class_name(error),
-        'message': safe_str(error),
-        'notes': notes(error),
-        'parts': [_failure(Failure.of(part)) for part in parts(error)],
-        'file': failure.file,
+        'type': mask(class_name(error)),
+        'message': mask(safe_str(error)),
+        'notes': [mask(each) for each in notes(error)],
+        'parts': [_failure(Failure.of(each), mask, within) for each in found],
+        'file': mask(failure.file),
         'line': failure.line,
-        'hook_file': failure.hook_file,
+        'hook_file': mask(failure.hook_file),
         'hook_line': failure.hook_line,
-        'traceback': trace(error),
-        'stdout': _output(error, 'output'),
-        'stderr': _output(error, 'stderr'),
+        'traceback': mask(trace(error)),
+        'stdout': _output(error, 'output', mask),
+        'stderr': _output(error, 'stderr', mask),
     }
 
 
-def _output(error: BaseException, name: str) -> str | None:
+def _output(error: BaseException, name: str, mask: Callable[[str], str]) -> str | None:
     """Return what was captured of a process that failed; None of any other exception."""
     subprocess = sys.modules.get('subprocess')
     if subprocess is None or not issubclass(type(error), subprocess.SubprocessError):
@@ -97,7 +108,7 @@ def _output(error: BaseException, name: str) -> str | None:
         return None
     if isinstance(output, bytes):
         output = output.decode(errors='replace')
-    return str(output) if isinstance(output, str) else None
+    return mask(str(output)) if isinstance(output, str) else None
 
 
 def _plain(value: Any) -> Any:
@@ -118,7 +129,7 @@ def _is_shallow(plain: Any, levels: int) -> bool:
 
 
 def _masked(plain: Any, mask: Callable[[str], str]) -> Any:
-    """Return plain data with the secrets taken out of each text in it."""
+    """Return plain data with the secrets taken out of each text in it, also out of keys."""
     if isinstance(plain, str):
         return mask(plain)
     if isinstance(plain, list):
