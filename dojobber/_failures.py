@@ -11,12 +11,12 @@ import sys
 import traceback
 from collections.abc import Iterable
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
-from dojobber.remote import RemoteError
+from dojobber.remote import RemoteBaseException, RemoteError
 
 # By their descriptors: a class may be frozen, or have attributes of its own by these names.
 _traceback: Any = vars(BaseException)['__traceback__'].__get__
@@ -241,9 +241,14 @@ def class_name(value: object) -> str:
 
 def shown(error: BaseException) -> tuple[str, str]:
     """Return the class name and the text of an exception, or of the one that it stands for."""
-    if type(error) is RemoteError:
+    if is_stand_in(error):
         return error.class_name, error.text
     return class_name(error), safe_str(error)
+
+
+def is_stand_in(error: BaseException) -> TypeGuard[RemoteError | RemoteBaseException]:
+    """Tell whether an exception stands for one that could not travel."""
+    return type(error) in (RemoteError, RemoteBaseException)
 
 
 def is_of_process(error: BaseException) -> bool:
@@ -251,7 +256,7 @@ def is_of_process(error: BaseException) -> bool:
     subprocess = sys.modules.get('subprocess')
     if subprocess is not None and issubclass(type(error), subprocess.SubprocessError):
         return True
-    return type(error) is RemoteError and 'cmd' in _attributes(error)
+    return is_stand_in(error) and 'cmd' in _attributes(error)
 
 
 def notes(error: BaseException) -> list[str]:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pickle import loads
-from typing import Any
+from typing import Any, TypeGuard
 
-from dojobber._executors.pickling import try_pickle
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
 from dojobber._failures import (
     Failure,
     attach_traceback,
     cause,
+    is_failure,
     is_of_process,
+    is_stand_in,
     notes,
     parts,
     safe_repr,
@@ -26,7 +28,7 @@ from dojobber._failures import (
     trace,
 )
 from dojobber.job import Job
-from dojobber.remote import RemoteError, RemoteValue
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from dojobber.report import JobReport
 
 _FAILURES = 'check_failure', 'run_failure', 'failure', 'cleanup_failure'
@@ -97,6 +99,7 @@ class _PackedException:
     #: The name of its class, and its message.
     shown: tuple[str, str]
     notes: list[str]
+    is_failure: bool
     #: Its stack trace; '' if it only led to another exception, whose trace has it.
     trace: str
     place: tuple[str, int, str, int]
@@ -108,9 +111,14 @@ class _PackedException:
 
     def made(self) -> BaseException:
         error = _loaded(self.data)
-        if not isinstance(error, BaseException) or shown(error) != self.shown:
-            return RemoteError(*self.shown)
-        return error if len(parts(error)) == len(self.parts) else RemoteError(*self.shown)
+        if self._is_like(error):
+            return error
+        return (RemoteError if self.is_failure else RemoteBaseException)(*self.shown)
+
+    def _is_like(self, error: Any) -> TypeGuard[BaseException]:
+        if not isinstance(error, BaseException):
+            return False
+        return shown(error) == self.shown and len(parts(error)) == len(self.parts)
 
 
 _Packed = _PackedClass | _PackedValue | _PackedException
@@ -119,7 +127,7 @@ _LOST = object()
 
 
 def _loaded(data: bytes | None) -> Any:
-    with suppress(Exception, SystemExit):
+    with suppress_all_but_interrupts():
         return _LOST if data is None else loads(data)
     return _LOST
 
@@ -142,7 +150,7 @@ def _restore(
 
 def _restore_one(error: BaseException, of: _PackedException, objects: Sequence[Any]) -> None:
     attributes = _attributes(error)
-    if type(error) is RemoteError:
+    if is_stand_in(error):
         attributes.update({name: objects[number] for name, number in of.process.items()})
         if of.parts:
             attributes['exceptions'] = tuple([objects[number] for number in of.parts])
@@ -211,6 +219,7 @@ class _Packer:
             data=try_pickle(error),
             shown=shown(error),
             notes=notes(error),
+            is_failure=is_failure(error),
             trace=trace(error) if is_with_trace else '',
             place=Failure.of(error)[1:],
             parts=tuple([self._number('exception', each) for each in parts(error)]),

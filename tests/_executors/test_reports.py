@@ -47,6 +47,13 @@ class Locked(Exception):
         self.lock = threading.Lock()
 
 
+class Panic(BaseException):
+    """Ends the run, and does not pickle."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError
+
+
 class Named(Exception):
     """Can't be made again from its message."""
 
@@ -116,6 +123,7 @@ ERRORS: list[Callable[[], BaseException]] = [
     lambda: SystemExit(3),
     lambda: ValueError(threading.Lock()),
     within_itself,
+    lambda: Panic('now'),
     lambda: KeyboardInterrupt(),  # after it no other Job is tried
 ]
 
