@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import contextlib
 import copy
 import io
+import os
 import pickle
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +110,9 @@ def within_itself() -> BaseException:
     return group
 
 
+#: That of Python, where it has one.
+NativeGroup: Any = getattr(builtins, 'ExceptionGroup', Group)
+
 ERRORS: list[Callable[[], BaseException]] = [
     lambda: ValueError('plain'),
     lambda: Locked('with a lock'),
@@ -118,6 +124,9 @@ ERRORS: list[Callable[[], BaseException]] = [
     lambda: Group('parts', [raised(ValueError('one')), caused(KeyError('two'))]),
     lambda: Group('parts', [raised(ValueError('one')), caused(Locked('two'))]),
     lambda: Group('nested', [Group('inner', [raised(noted(KeyError('x')))]), ValueError('y')]),
+    lambda: NativeGroup('parts', [raised(ValueError('one')), noted(caused(KeyError('two')))]),
+    lambda: NativeGroup('nested', [NativeGroup('inner', [raised(KeyError(1))]), KeyError(2)]),
+    lambda: NativeGroup('locked', [raised(Locked('one')), NativeGroup('inner', [KeyError(2)])]),
     lambda: subprocess.CalledProcessError(1, ['make', 'it so'], 'out\n', b'err\n'),
     lambda: LockedProcessError('out\n', b'err\n'),
     lambda: SystemExit(3),
@@ -257,6 +266,38 @@ def test_class_and_values_that_are_gone_where_the_report_arrives_are_replaced() 
 
 class Gone(Exception):
     """Is there, and then it is not."""
+
+
+SCRIPT = """
+import pickle, sys
+from dojobber import DoJobber, Job
+
+class Door(Job):
+    TRIES = 1
+
+    def Check(self):
+        raise Locked('no key')
+
+class Locked(Exception):
+    pass
+
+dojob = DoJobber()
+dojob.configure(Door)
+report = dojob.checknrun()
+pickle.dump((pickle.dumps(report), report.as_dict(), report.as_junit()), sys.stdout.buffer)
+"""
+
+
+def test_report_of_a_script_can_be_read_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / 'script.py').write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / 'script.py')]
+    path = {'PYTHONPATH': str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, check=True)
+    data, plain, junit = pickle.loads(done.stdout)
+    found = pickle.loads(data)
+    assert (found.as_dict(), found.as_junit()) == (plain, junit)
+    assert found['Door'].job.__module__ == '__main__'
+    assert found['Door'].exception.class_name == 'Locked'
 
 
 def test_mask_travels() -> None:
