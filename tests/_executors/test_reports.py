@@ -64,6 +64,13 @@ class Named(Exception):
         super().__init__(f'{host}:{port}')
 
 
+class Renamed(Exception):
+    """Has another message when it is made again from its arguments."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f'no answer from {host}')
+
+
 class Group(Exception):
     """Has parts, as an exception group does on every Python."""
 
@@ -73,6 +80,13 @@ class Group(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class Forgetful(Group):
+    """Is made again without its parts."""
+
+    def __reduce__(self) -> Any:
+        return Forgetful, (str(self), [])
 
 
 class LockedProcessError(subprocess.CalledProcessError):
@@ -117,6 +131,8 @@ ERRORS: list[Callable[[], BaseException]] = [
     lambda: ValueError('plain'),
     lambda: Locked('with a lock'),
     lambda: Named('ant', port=80),
+    lambda: Renamed('ant'),
+    lambda: Forgetful('parts', [raised(ValueError('one'))]),
     lambda: noted(ValueError('noted')),
     lambda: noted(Locked('noted')),
     lambda: caused(ValueError('caused')),
@@ -238,6 +254,18 @@ def test_one_exception_of_several_jobs_stays_one_and_keeps_its_trace() -> None:
     error = raised(ValueError('the same'))
     found = copy.deepcopy(report(failing(1, lambda: caused(error)), failing(2, lambda: error)))
     assert found['Fails 1'].exception is found['Fails 2'].exception
+
+
+def test_exception_that_is_a_result_too_is_shown_as_either() -> None:
+    error = Locked('no')
+
+    class Gives(DummyJob):
+        def Check(self) -> Any:
+            return error
+
+    original = report(failing(1, lambda: error), Gives)
+    assert original.as_dict()['jobs'][1]['job'].endswith('.<locals>.Gives')
+    assert texts(copy.deepcopy(original)) == texts(original)
 
 
 def test_exception_that_caused_another_keeps_its_trace_where_it_failed_a_job() -> None:

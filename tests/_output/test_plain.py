@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import re
 import subprocess
 from collections.abc import Callable
@@ -164,6 +165,14 @@ class Odd(subprocess.SubprocessError):
 def test_output_that_can_not_be_had_is_none() -> None:
     told = plain(raising(Odd()))['jobs'][0]['exception']
     assert (told['stdout'], told['stderr']) == (None, None)
+
+
+def test_files_and_the_host_are_masked() -> None:
+    told = plain(raising(ValueError()), secrets=(Path(__file__).name, platform.node()))
+    assert told['host'] == '*****'
+    error = told['jobs'][0]['exception']
+    assert (Path(error['file']).name, Path(error['hook_file']).name) == ('*****', '*****')
+    assert Path(__file__).name not in str(told)
 
 
 def test_secrets_change_neither_keys_nor_words_of_the_schema() -> None:
