@@ -7,14 +7,16 @@ came through, and how to go on in spite of them. Knows nothing of Jobs.
 from __future__ import annotations
 
 import builtins
+import sys
 import traceback
 from collections.abc import Iterable
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
+from dojobber.remote import RemoteBaseException, RemoteError
 
 # By their descriptors: a class may be frozen, or have attributes of its own by these names.
 _traceback: Any = vars(BaseException)['__traceback__'].__get__
@@ -235,6 +237,26 @@ def class_name(value: object) -> str:
     """Return the name of an object's class, past what a metaclass may add."""
     name: str = vars(type)['__name__'].__get__(type(value))
     return name
+
+
+def shown(error: BaseException) -> tuple[str, str]:
+    """Return the class name and the text of an exception, or of the one that it stands for."""
+    if is_stand_in(error):
+        return error.class_name, error.text
+    return class_name(error), safe_str(error)
+
+
+def is_stand_in(error: BaseException) -> TypeGuard[RemoteError | RemoteBaseException]:
+    """Tell whether an exception stands for one that could not travel."""
+    return type(error) in (RemoteError, RemoteBaseException)
+
+
+def is_of_process(error: BaseException) -> bool:
+    """Tell whether an exception is of a process that failed, or stands for one that is."""
+    subprocess = sys.modules.get('subprocess')
+    if subprocess is not None and issubclass(type(error), subprocess.SubprocessError):
+        return True
+    return is_stand_in(error) and 'cmd' in _attributes(error)
 
 
 def notes(error: BaseException) -> list[str]:

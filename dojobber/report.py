@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from dojobber.outcome import Outcome, Phase
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from dojobber._executors.reports import PackedEntries
 
 __all__ = ['Failure', 'JobReport', 'Report']
 
@@ -114,6 +116,15 @@ class JobReport:
     def blocks(self) -> tuple[str, ...]:
         """The Jobs that a failed one blocks, directly or not, in graph order."""
         return self._blocking.blocks(self._node) if self.outcome is Outcome.FAILED else ()
+
+    def __copy__(self) -> JobReport:
+        return self
+
+    def __reduce__(self) -> Any:
+        """Have stand-ins travel for what can't, as with executors."""
+        from dojobber._executors.reports import pack
+
+        return _make_entry, (pack([self]),)
 
 
 class Report:
@@ -240,6 +251,16 @@ class Report:
 
         return fragment(self, self._mask)
 
+    def __copy__(self) -> Report:
+        return self
+
+    def __reduce__(self) -> Any:
+        """Have stand-ins travel for what can't, as with executors."""
+        from dojobber._executors.reports import pack
+
+        attributes = {name: getattr(self, name) for name in _PLAIN}
+        return _make_report, (attributes, pack(self.jobs))
+
     def __repr__(self) -> str:
         return f'<Report of {len(self)} Jobs, success={self.success}>'
 
@@ -250,6 +271,28 @@ class Report:
         from dojobber._output.summary import summary
 
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
+
+
+# What of a report travels as it is.
+_PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
+
+
+def _make_report(attributes: Mapping[str, Any], packed: PackedEntries) -> Report:
+    """Make a report from its pickle."""
+    from dojobber._executors.reports import unpack
+
+    report = Report.__new__(Report)
+    for name, value in attributes.items():
+        setattr(report, name, value)
+    report._results, report._jobs = None, unpack(packed)
+    return report
+
+
+def _make_entry(packed: PackedEntries) -> JobReport:
+    """Make the entry of a Job from its pickle."""
+    from dojobber._executors.reports import unpack
+
+    return unpack(packed)[0]
 
 
 def _utc(seconds: float | None) -> datetime | None:

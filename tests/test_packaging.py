@@ -40,6 +40,7 @@ _IMPORTS = {
     '_executors.pool': (
         '_attributes _executors.by_value _executors.pickling _failures _graph errors job'
     ),
+    '_executors.reports': '_executors.pickling _failures job remote report',
     '_executors.run': (
         '_attempt _attributes _cleanup _executors.locks _executors.pool _executors.storage '
         '_executors.transport _failures _graph _interrupt _run _workdir outcome'
@@ -53,7 +54,7 @@ _IMPORTS = {
         '_attempt _executors.by_value _executors.pickling _executors.storage _failures '
         '_workdir job outcome'
     ),
-    '_failures': '_interrupt _own_code job',
+    '_failures': '_interrupt _own_code job remote',
     '_graph': '_attributes _failures errors job',
     '_interrupt': '',
     '_notify': '_attempt _failures _interrupt _results events job outcome',
@@ -69,7 +70,7 @@ _IMPORTS = {
     ),
     '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
-    '_output.plain': '_failures report',
+    '_output.plain': '_failures remote report',
     '_output.progress': '_output.status_line _output.text events',
     '_output.reasons': '_failures _output.text',
     '_output.secrets': '_failures errors',
@@ -148,7 +149,13 @@ def test_arrows_form_no_circle() -> None:
 
 #: The doors to a wing: modules that enter it only when it is needed, by an import in a function.
 DOORS = {
-    'report': {'_output.html', '_output.junit', '_output.plain', '_output.summary'},
+    'report': {
+        '_executors.reports',
+        '_output.html',
+        '_output.junit',
+        '_output.plain',
+        '_output.summary',
+    },
     '_output.console': {'_output.secrets', '_output.summary'},
     'main': {'_output.secrets'},
     'dojobber': {

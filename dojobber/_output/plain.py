@@ -6,11 +6,11 @@ Owns the keys and the number of their description. Knows nothing of files.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from dojobber._failures import Failure, class_name, notes, parts, safe_repr, safe_str, trace
+from dojobber._failures import Failure, is_of_process, notes, parts, safe_repr, shown, trace
+from dojobber.remote import RemoteValue
 from dojobber.report import JobReport, Report
 
 #: Is raised when a key goes, or gets another meaning; not when one is added.
@@ -78,13 +78,14 @@ def _failure(
     if failure is None:
         return None
     error = failure.exception
+    name, message = shown(error)
     within = (*groups, error)
     # What calls itself a group may be a part of itself.
     found = parts(error) if len(within) <= _DEEPEST_GROUP else []
     found = [each for each in found if not any(each is group for group in within)]
     return {
-        'type': mask(class_name(error)),
-        'message': mask(safe_str(error)),
+        'type': mask(name),
+        'message': mask(message),
         'notes': [mask(each) for each in notes(error)],
         'parts': [_failure(Failure.of(each), mask, within) for each in found],
         'file': mask(failure.file),
@@ -99,8 +100,7 @@ def _failure(
 
 def _output(error: BaseException, name: str, mask: Callable[[str], str]) -> str | None:
     """Return what was captured of a process that failed; None of any other exception."""
-    subprocess = sys.modules.get('subprocess')
-    if subprocess is None or not issubclass(type(error), subprocess.SubprocessError):
+    if not is_of_process(error):
         return None
     try:
         output: Any = getattr(error, name, None)
@@ -113,6 +113,8 @@ def _output(error: BaseException, name: str, mask: Callable[[str], str]) -> str 
 
 def _plain(value: Any) -> Any:
     """Return a copy of a value as JSON would bring it back, or its repr."""
+    if type(value) is RemoteValue:
+        return value.text
     try:
         plain = json.loads(json.dumps(value, allow_nan=False))
     except (Exception, SystemExit):

@@ -8,11 +8,10 @@ from __future__ import annotations
 import linecache
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dojobber._failures import Failure, cause, class_name, notes, parts, safe_str
+from dojobber._failures import Failure, cause, is_of_process, notes, parts, shown
 from dojobber._output.text import truncate, wrapped
 
 _HOOKS = {
@@ -121,22 +120,18 @@ def _seen_from_here(file: str) -> str:
 def _told(failure: Failure, mask: Callable[[str], str]) -> str:
     """Return the class and message of an exception, or else the line that raised it."""
     error = failure.exception
-    text = _with_short_command(error, mask(safe_str(error).strip()), mask)
+    name, message = shown(error)
+    text = _with_short_command(error, mask(message.strip()), mask)
     if text:
-        return f'{class_name(error)}: {text}'
+        return f'{name}: {text}'
     line = linecache.getline(failure.file, failure.line).strip()
-    return f'{class_name(error)} ({line})' if line else class_name(error)
-
-
-def _is_of_process(error: BaseException) -> bool:
-    subprocess = sys.modules.get('subprocess')
-    return subprocess is not None and issubclass(type(error), subprocess.SubprocessError)
+    return f'{name} ({line})' if line else name
 
 
 def _with_short_command(error: BaseException, text: str, mask: Callable[[str], str]) -> str:
     """Shorten the command in the message of a process that failed, as one would type it."""
     try:
-        command: Any = error.cmd if _is_of_process(error) else None  # type: ignore[attr-defined]
+        command: Any = error.cmd if is_of_process(error) else None  # type: ignore[attr-defined]
         is_list = isinstance(command, (list, tuple))
         typed = shlex.join(map(os.fsdecode, command)) if is_list else str(command or '')
         # Python's message has quotes around the command; those of shlex are within.
@@ -149,7 +144,7 @@ def _with_short_command(error: BaseException, text: str, mask: Callable[[str], s
 
 def _output(error: BaseException) -> list[str]:
     """Return the first and the last lines of what was captured of a process that failed."""
-    if not _is_of_process(error):
+    if not is_of_process(error):
         return []
     for name in 'stderr', 'output':
         try:

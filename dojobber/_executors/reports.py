@@ -1,0 +1,253 @@
+"""How the entries of a report travel, pickled or copied.
+
+Owns the stand-ins of what does not pickle, and what an exception must keep so that its copy is
+told of in the same words. Knows nothing of executors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pickle import loads
+from typing import Any, TypeGuard
+
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+from dojobber._failures import (
+    Failure,
+    attach_traceback,
+    cause,
+    is_failure,
+    is_of_process,
+    is_stand_in,
+    notes,
+    parts,
+    safe_repr,
+    shown,
+    trace,
+)
+from dojobber.job import Job
+from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
+from dojobber.report import JobReport
+
+_FAILURES = 'check_failure', 'run_failure', 'failure', 'cleanup_failure'
+_set_cause: Any = vars(BaseException)['__cause__'].__set__
+_attributes: Any = vars(BaseException)['__dict__'].__get__
+
+
+@dataclass(frozen=True, slots=True)
+class PackedEntries:
+    """The entries of a report, with the numbers of objects that may not pickle."""
+
+    #: The fields of each entry, by their names.
+    entries: tuple[dict[str, Any], ...]
+    #: The objects that have these numbers.
+    objects: tuple[_Packed, ...]
+
+
+def pack(entries: Iterable[JobReport]) -> PackedEntries:
+    """Return what `unpack` makes the entries from again."""
+    packer = _Packer()
+    packed = tuple([packer.entry(each) for each in entries])
+    return PackedEntries(packed, packer.objects())
+
+
+def unpack(packed: PackedEntries) -> tuple[JobReport, ...]:
+    """Return the entries that were packed."""
+    objects = [each.made() for each in packed.objects]
+    for made, each in zip(objects, packed.objects):
+        if isinstance(each, _PackedException):
+            _restore(made, each, packed.objects, objects)
+    return tuple([_entry(each, objects) for each in packed.entries])
+
+
+def _entry(packed: dict[str, Any], objects: Sequence[Any]) -> JobReport:
+    values = {**packed, 'job': objects[packed['job']], 'result': objects[packed['result']]}
+    for name in _FAILURES:
+        if packed[name] is not None:
+            number, *place = packed[name]
+            values[name] = Failure(objects[number], *place)
+    return JobReport(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedClass:
+    data: bytes | None
+    name: str
+    attributes: dict[str, Any]
+
+    def made(self) -> type[Job]:
+        found = _loaded(self.data)
+        return found if isinstance(found, type) else type(self.name, (Job,), dict(self.attributes))
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedValue:
+    data: bytes | None
+    #: What its stand-in shows.
+    text: str
+
+    def made(self) -> Any:
+        found = _loaded(self.data)
+        return RemoteValue(self.text) if found is _LOST else found
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedException:
+    data: bytes | None
+    #: The name of its class, and its message.
+    shown: tuple[str, str]
+    notes: list[str]
+    is_failure: bool
+    #: Its stack trace; '' if it only led to another exception, whose trace has it.
+    trace: str
+    place: tuple[str, int, str, int]
+    #: The numbers of the exceptions that it holds, and of the one that led to it.
+    parts: tuple[int, ...]
+    cause: int | None
+    #: The numbers of the attributes of a process that failed, by their names.
+    process: dict[str, int]
+
+    def made(self) -> BaseException:
+        error = _loaded(self.data)
+        if self._is_like(error):
+            return error
+        return (RemoteError if self.is_failure else RemoteBaseException)(*self.shown)
+
+    def _is_like(self, error: Any) -> TypeGuard[BaseException]:
+        if not isinstance(error, BaseException):
+            return False
+        return shown(error) == self.shown and len(parts(error)) == len(self.parts)
+
+
+_Packed = _PackedClass | _PackedValue | _PackedException
+#: Is returned for what can't be made again.
+_LOST = object()
+
+
+def _loaded(data: bytes | None) -> Any:
+    with suppress_all_but_interrupts():
+        return _LOST if data is None else loads(data)
+    return _LOST
+
+
+def _restore(
+    error: Any,
+    of: _PackedException,
+    packed: Sequence[_Packed],
+    objects: Sequence[Any],
+) -> None:
+    """Give an exception, and the parts within it, what is lost when exceptions pickle."""
+    seen, pairs = set(), [(error, of)]
+    for made, each in pairs:
+        if id(made) not in seen:
+            seen.add(id(made))
+            _restore_one(made, each, objects)
+            within = zip(parts(made), each.parts)
+            pairs += [(part, packed[number]) for part, number in within]  # type: ignore[misc]
+
+
+def _restore_one(error: BaseException, of: _PackedException, objects: Sequence[Any]) -> None:
+    attributes = _attributes(error)
+    if is_stand_in(error):
+        attributes.update({name: objects[number] for name, number in of.process.items()})
+        if of.parts:
+            attributes['exceptions'] = tuple([objects[number] for number in of.parts])
+    if notes(error) != of.notes:
+        attributes['__notes__'] = list(of.notes)
+    if of.cause is not None:
+        _set_cause(error, objects[of.cause])
+    attach_traceback(error, of.trace, *of.place)
+
+
+class _Packer:
+    """Gives each object one number, so that what is one object here is one there."""
+
+    __slots__ = ('_numbers', '_objects', '_with_trace')
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._objects: list[tuple[str, Any]] = []
+        self._with_trace = 0
+
+    def entry(self, entry: JobReport) -> dict[str, Any]:
+        packed = {each.name: getattr(entry, each.name) for each in fields(entry)}
+        packed['job'] = self._number('class', entry.job)
+        packed['result'] = self._number('value', entry.result)
+        for name in _FAILURES:
+            if packed[name] is not None:
+                exception, *place = packed[name]
+                packed[name] = (self._number('exception', exception), *place)
+        return packed
+
+    def objects(self) -> tuple[_Packed, ...]:
+        """Return what has been given a number, packed, and all that belongs to it."""
+        for kind, each in self._objects:
+            if kind == 'exception':
+                self._number_all(parts(each))
+        self._with_trace = len(self._objects)
+        for kind, each in self._objects:
+            if kind == 'exception':
+                self._number_all([*parts(each), cause(each)])
+                for value in _process(each).values():
+                    self._number('value', value)
+        pack: dict[str, Callable[[Any], _Packed]] = {
+            'class': _packed_class,
+            'value': _packed_value,
+            'exception': self._exception,
+        }
+        return tuple([pack[kind](each) for kind, each in self._objects])
+
+    def _number_all(self, errors: Iterable[BaseException | None]) -> None:
+        for each in errors:
+            if each is not None:
+                self._number('exception', each)
+
+    def _number(self, kind: str, each: object) -> int:
+        key = kind, id(each)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._objects)
+            # Kept alive, so that no other object gets the same id.
+            self._objects.append((kind, each))
+        return self._numbers[key]
+
+    def _exception(self, error: BaseException) -> _PackedException:
+        before = cause(error)
+        is_with_trace = self._number('exception', error) < self._with_trace
+        return _PackedException(
+            data=try_pickle(error),
+            shown=shown(error),
+            notes=notes(error),
+            is_failure=is_failure(error),
+            trace=trace(error) if is_with_trace else '',
+            place=Failure.of(error)[1:],
+            parts=tuple([self._number('exception', each) for each in parts(error)]),
+            cause=None if before is None else self._number('exception', before),
+            process={name: self._number('value', each) for name, each in _process(error).items()},
+        )
+
+
+def _packed_class(job: type[Job]) -> _PackedClass:
+    names = '__module__', '__qualname__', '__doc__'
+    attributes = {name: getattr(job, name) for name in names}
+    return _PackedClass(try_pickle(job), job.__name__, attributes)
+
+
+def _packed_value(value: object) -> _PackedValue:
+    data = try_pickle(value)
+    if data is not None:
+        # Unpickling it may still fail elsewhere; its own repr() could take long for that.
+        return _PackedValue(data, object.__repr__(value))
+    with suppress(Exception, SystemExit):  # what JSON can hold needs nothing but itself
+        data = try_pickle(json.loads(json.dumps(value, allow_nan=False)))
+    return _PackedValue(data, safe_repr(value))
+
+
+def _process(error: BaseException) -> dict[str, Any]:
+    """Return what is known of a process that failed, by the names of the attributes."""
+    found = {}
+    for name in ('cmd', 'output', 'stderr') if is_of_process(error) else ():
+        with suppress(Exception, SystemExit):
+            found[name] = getattr(error, name)
+    return found
