@@ -98,7 +98,7 @@ class Graph:
 
     def _positions(self, nodes: Any) -> list[int]:
         is_one = isinstance(nodes, (str, bytes, type)) or not isinstance(nodes, Iterable)
-        given = [nodes] if is_one else list(nodes)
+        given: list[Any] = [nodes] if is_one else [*nodes]  # pyright: ignore[reportGeneralTypeIssues]
         if not given:
             raise RuntimeError(f'checknrun() needs at least one Job, got {safe_repr(nodes)}')
         known: dict[Any, int] = {job: position for position, job in enumerate(self.jobs)}

@@ -155,7 +155,7 @@ def root(args: argparse.Namespace) -> type[Job]:
     """Return the Job to begin with, and leave in the arguments what Jobs are called with."""
     if not args.root.is_dir():
         raise ConfigurationError(f'{args.root} is no directory')
-    del args.output
+    vars(args).pop('output')
     return baseline()
 
 

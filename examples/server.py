@@ -21,7 +21,9 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # where this is not installed
 
@@ -54,13 +56,13 @@ server {{
 # Commands and files
 
 
-def run(*command, user=None, text='', **environment):
+def run(*command: object, user: str | None = None, text: str = '', **environment: str) -> str:
     """Run a command, and return what it prints; an error brings its stderr along."""
-    identity = {}
+    identity: dict[str, Any] = {}
     if user is not None and os.geteuid() == 0:  # only root can, and only root must
         entry = pwd.getpwnam(user)
         identity = {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [str(word) for word in command],
         check=True,
         capture_output=True,
@@ -74,13 +76,13 @@ def run(*command, user=None, text='', **environment):
     return done.stdout.strip()
 
 
-def need(path, content):
+def need(path: Path, content: str) -> None:
     """Raise unless a file has this content."""
     if not path.exists() or path.read_text() != content:
         raise RuntimeError(f'{path} is not as it should be')
 
 
-def put(path, content):
+def put(path: Path, content: str) -> None:
     """Write a file whole or not at all, however this ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f'{path.name}.new')
@@ -88,7 +90,7 @@ def put(path, content):
     new.replace(path)
 
 
-def running(pid_file):
+def running(pid_file: Path) -> int | None:
     """Return the process of a pid file; None if there is none."""
     try:
         pid = int(pid_file.read_text().split()[0])
@@ -98,7 +100,7 @@ def running(pid_file):
     return pid
 
 
-def wait_until_ended(pid):
+def wait_until_ended(pid: int) -> None:
     """Wait for a process that is not our child."""
     for _ in range(300):
         try:
@@ -115,11 +117,11 @@ def wait_until_ended(pid):
 class Directory(Job):
     """The directory of the server is there."""
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         if not (folder / 'temp').is_dir():
             raise RuntimeError(f'{folder} is not there')
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         (folder / 'temp').mkdir(parents=True)
 
 
@@ -129,7 +131,7 @@ class Ports(Job):
     DEPS = (Directory,)
     PID_FILES = {'nginx': 'nginx.pid', 'postgres': 'db/postmaster.pid'}
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         ports = json.loads((folder / 'ports.json').read_text())
         for service, pid_file in self.PID_FILES.items():
             if running(folder / pid_file) is None:
@@ -137,7 +139,7 @@ class Ports(Job):
                     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     taken.bind(('127.0.0.1', ports[service]))
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         ports = {}
         for service in self.PID_FILES:
             with socket.socket() as free:
@@ -151,9 +153,10 @@ class Ports(Job):
         put(old, json.dumps(ports))
 
 
-def port_of(service, folder):
+def port_of(service: str, folder: Path) -> int:
     """Return the port of a service."""
-    return json.loads((folder / 'ports.json').read_text())[service]
+    port: int = json.loads((folder / 'ports.json').read_text())[service]
+    return port
 
 
 # nginx
@@ -164,7 +167,7 @@ class Certificate(Job):
 
     DEPS = (Directory,)
 
-    def Check(self, folder, hosts, **_):
+    def Check(self, folder: Path, hosts: dict[str, str], **_: Any) -> None:
         run('openssl', 'x509', '-checkend', 86400, '-noout', '-in', folder / 'cert.pem')
         names = run(
             'openssl', 'x509', '-noout', '-ext', 'subjectAltName', '-in', folder / 'cert.pem'
@@ -173,7 +176,7 @@ class Certificate(Job):
         if missing:
             raise RuntimeError(f'the certificate lacks {", ".join(missing)}')
 
-    def Run(self, folder, hosts, **_):
+    def Run(self, folder: Path, hosts: dict[str, str], **_: Any) -> None:
         names = ','.join(f'DNS:{host}' for host in hosts)
         key, certificate = folder / 'key.pem', folder / 'cert.pem'
         new = [path.with_suffix('.new') for path in (key, certificate)]
@@ -189,10 +192,10 @@ class Configuration(Job):
 
     DEPS = (Directory,)
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         need(folder / 'nginx.conf', NGINX)
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         put(folder / 'nginx.conf', NGINX)
 
 
@@ -202,17 +205,17 @@ class Site(Job):
     DEPS = (Ports,)
     HOST = TITLE = ''
 
-    def files(self, folder):
+    def files(self, folder: Path) -> dict[Path, str]:
         root = folder / 'www' / self.HOST
         text = SITE.format(port=port_of('nginx', folder), host=self.HOST, root=root)
         page = f'<title>{self.TITLE}</title>\n'
         return {folder / 'sites' / f'{self.HOST}.conf': text, root / 'index.html': page}
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         for path, content in self.files(folder).items():
             need(path, content)
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         for path, content in self.files(folder).items():
             put(path, content)
 
@@ -227,16 +230,16 @@ class Nginx(Job):
     DEPS = (Ports, Certificate, Configuration, Sites)
     RETRY_DELAY = (0.1, 0.2, 0.5, 1)
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         if running(folder / 'nginx.pid') is None:
             raise RuntimeError('nginx does not run')
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         with uninterrupted():  # nginx must not run unknown to Cleanup
             self.storage['folder'] = folder
             nginx(folder)
 
-    def Cleanup(self):
+    def Cleanup(self) -> None:
         stop_nginx(self.storage['folder'])
 
 
@@ -246,16 +249,16 @@ class Reloaded(Job):
     DEPS = (Nginx,)
     WATCH = (Certificate, Configuration, Sites)
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         nginx(folder, '-s', 'reload')
 
 
-def nginx(folder, *words):
+def nginx(folder: Path, *words: object) -> None:
     """Call nginx for the files of this server."""
     run(shutil.which('nginx') or '/usr/sbin/nginx', '-p', folder, '-c', 'nginx.conf', *words)
 
 
-def stop_nginx(folder):
+def stop_nginx(folder: Path) -> None:
     """Stop nginx if it runs."""
     pid = running(folder / 'nginx.pid')
     if pid is not None:
@@ -268,25 +271,25 @@ def stop_nginx(folder):
 DB_USER = 'postgres' if any(entry.pw_name == 'postgres' for entry in pwd.getpwall()) else 'nobody'
 
 
-def pg(program, *words, **options):
+def pg(program: str, *words: object, **options: Any) -> str:
     """Call a program of PostgreSQL; Debian has them outside of PATH."""
     found = [*Path('/usr/lib/postgresql').glob(f'*/bin/{program}')]
     newest = max(found, key=lambda path: float(path.parent.parent.name), default=program)
     return run(newest, *words, user=DB_USER, **options)
 
 
-def psql(sql, *words, **options):
+def psql(sql: str, *words: object, **options: Any) -> str:
     """Execute SQL and return its rows; it goes by stdin, since others can see a command."""
     return pg('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', *words, text=sql, **options)
 
 
-def admin(folder, sql):
+def admin(folder: Path, sql: str) -> str:
     """Execute SQL as the administrator."""
     place = ('-h', folder / 'socket', '-p', port_of('postgres', folder))
     return psql(sql, *place, '-U', 'admin', '-d', 'postgres')
 
 
-def as_shop(folder, password, sql):
+def as_shop(folder: Path, password: str, sql: str) -> str:
     """Execute SQL as the shop does, with its password."""
     place = ('-h', '127.0.0.1', '-p', port_of('postgres', folder))
     return psql(sql, *place, '-U', 'shop', '-d', 'shop', PGPASSWORD=password)
@@ -297,11 +300,11 @@ class Cluster(Job):
 
     DEPS = (Directory,)
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         if not (folder / 'socket' / 'ready').exists():
             raise RuntimeError(f'{folder / "db"} is no cluster')
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         for path in (folder / 'db', folder / 'socket'):
             shutil.rmtree(path, ignore_errors=True)  # of an initdb that was cut short
             path.mkdir()
@@ -318,10 +321,10 @@ class Postgres(Job):
     DEPS = (Cluster, Ports)
     RETRY_DELAY = (0.1, 0.2, 0.5, 1)
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         admin(folder, 'SELECT 1')
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         options = (
             f'-k {folder}/socket -p {port_of("postgres", folder)} -c listen_addresses=127.0.0.1'
         )
@@ -329,11 +332,11 @@ class Postgres(Job):
             self.storage['folder'] = folder
             pg('pg_ctl', '-D', folder / 'db', '-w', '-o', options, '-l', folder / 'db/log', 'start')
 
-    def Cleanup(self):
+    def Cleanup(self) -> None:
         stop_postgres(self.storage['folder'])
 
 
-def stop_postgres(folder):
+def stop_postgres(folder: Path) -> None:
     """Stop PostgreSQL if it runs."""
     if running(folder / 'db/postmaster.pid') is not None:
         pg('pg_ctl', '-D', folder / 'db', '-w', '-m', 'fast', 'stop')
@@ -345,7 +348,7 @@ class Role(Job):
     DEPS = (Postgres,)
     LOCKS = ('catalog',)
 
-    def Check(self, folder, password, **_):
+    def Check(self, folder: Path, password: str, **_: Any) -> None:
         if not admin(folder, "SELECT 1 FROM pg_roles WHERE rolname = 'shop'"):
             raise RuntimeError('there is no role shop')
         try:
@@ -356,7 +359,7 @@ class Role(Job):
             if 'does not exist' not in error.stderr:  # its database comes later
                 raise
 
-    def Run(self, folder, password, **_):
+    def Run(self, folder: Path, password: str, **_: Any) -> None:
         quoted = password.replace("'", "''")
         admin(folder, f"CREATE ROLE shop LOGIN PASSWORD '{quoted}'")
 
@@ -367,11 +370,11 @@ class Database(Job):
     DEPS = (Role,)
     LOCKS = ('catalog',)
 
-    def Check(self, folder, **_):
+    def Check(self, folder: Path, **_: Any) -> None:
         if not admin(folder, "SELECT 1 FROM pg_database WHERE datname = 'shop'"):
             raise RuntimeError('there is no database shop')
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         admin(folder, 'CREATE DATABASE shop OWNER shop')
 
 
@@ -380,10 +383,10 @@ class Table(Job):
 
     DEPS = (Database,)
 
-    def Check(self, folder, password, **_):
+    def Check(self, folder: Path, password: str, **_: Any) -> None:
         as_shop(folder, password, 'SELECT name, price FROM goods LIMIT 1')
 
-    def Run(self, folder, password, **_):
+    def Run(self, folder: Path, password: str, **_: Any) -> None:
         sql = 'CREATE TABLE goods (name text PRIMARY KEY, price integer NOT NULL)'
         as_shop(folder, password, sql)
 
@@ -393,12 +396,12 @@ class Goods(Job):
 
     DEPS = (Table,)
 
-    def Check(self, folder, password, **_):
+    def Check(self, folder: Path, password: str, **_: Any) -> None:
         rows = as_shop(folder, password, 'COPY (SELECT * FROM goods) TO STDOUT (FORMAT csv)')
         if sorted(rows.splitlines()) != sorted(GOODS.splitlines()[1:]):
             raise RuntimeError('the goods are others')
 
-    def Run(self, folder, password, **_):
+    def Run(self, folder: Path, password: str, **_: Any) -> None:
         copy = f'COPY goods FROM STDIN (FORMAT csv, HEADER);\n{GOODS}\\.\n'
         as_shop(folder, password, f'BEGIN;\nTRUNCATE goods;\n{copy}COMMIT;\n')
 
@@ -412,7 +415,7 @@ class Served(Job):
     DEPS = (Reloaded,)
     TRIES, RETRY_DELAY = 6, (0.1, 0.2, 0.5, 1)
 
-    def Check(self, folder, hosts, **_):
+    def Check(self, folder: Path, hosts: dict[str, str], **_: Any) -> None:
         context = ssl.create_default_context(cafile=str(folder / 'cert.pem'))
         for host, title in hosts.items():
             plain = socket.create_connection(('127.0.0.1', port_of('nginx', folder)), timeout=10)
@@ -428,7 +431,7 @@ class Sold(Job):
 
     DEPS = (Goods,)
 
-    def Check(self, folder, password, **_):
+    def Check(self, folder: Path, password: str, **_: Any) -> None:
         total = as_shop(folder, password, 'SELECT sum(price) FROM goods')
         if total != '8':
             raise RuntimeError(f'the prices add up to {total}')
@@ -443,12 +446,12 @@ class Server(DummyJob):
 class Down(RunonlyJob):
     """The server is down."""
 
-    def Run(self, folder, **_):
+    def Run(self, folder: Path, **_: Any) -> None:
         stop_nginx(folder)
         stop_postgres(folder)
 
 
-def sites(text):
+def sites(text: str) -> dict[str, str]:
     """Return the hosts of a CSV text and their titles."""
     found = {row['host']: row['title'] for row in csv.DictReader(text.splitlines())}
     if not found or not all(re.fullmatch(r'[a-z0-9.-]+', host) for host in found):
@@ -456,7 +459,7 @@ def sites(text):
     return found
 
 
-def command(argv=None):
+def command(argv: Sequence[str] | None = None) -> int:
     """Read the command line and run the server."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -467,9 +470,10 @@ def command(argv=None):
     parser.add_argument('--sites', type=Path, help='a CSV file of host and title')
     parser.add_argument('--password', default='tea-for-two', help='of the role of the shop')
     parser.add_argument('--down', action='store_true', help='take the server down')
-    secrets, more_deps = [], {Sites: []}
+    secrets: list[str] = []
+    more_deps: dict[type[Job], list[type[Job]]] = {Sites: []}
 
-    def root(args):
+    def root(args: argparse.Namespace) -> type[Job]:
         secrets.append(args.password)
         args.folder = args.folder.resolve()
         args.hosts = sites(args.sites.read_text() if args.sites else SITES)

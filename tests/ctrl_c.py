@@ -14,24 +14,25 @@ from typing import Any
 PACKAGE = str(Path(sys.modules['dojobber'].__file__ or '').parent)
 
 
-#: A ``with`` statement that is interrupted as it begins or ends skips the rest.
-BLOCK = {'__enter__', '__exit__'}
-
-
 def is_own(frame: Any) -> bool:
     """Return whether a frame is of the package."""
     filename: str = frame.f_code.co_filename
     return filename.startswith(PACKAGE)
 
 
-def _functions(frame: Any) -> list[str]:
-    """Return the names of the functions of the package that are under way, innermost first."""
+def is_protected(frame: Any) -> bool:
+    """Return whether Ctrl-C in a frame of the package must lose nothing.
+
+    A ``with`` statement that is interrupted as it begins or ends skips the rest, and Python drops
+    what is raised in a ``__del__``.
+    """
     names = []
     while frame is not None:
         if is_own(frame):
             names.append(frame.f_code.co_name)
         frame = frame.f_back
-    return names
+    is_in_del = '_close' in names and 'release' not in names
+    return names[-1] not in ('__enter__', '__exit__') and not is_in_del
 
 
 @contextmanager
@@ -42,15 +43,15 @@ def pressed_at_line(position: int, note: Callable[[str], None]) -> Iterator[None
         position: how many lines come before it.
         note: is told which line it is, if there are as many.
     """
-    lines = itertools.count()
+    lines, pressed = itertools.count(), False
 
     def enter(frame: Any, event: str, _: Any) -> Any:
-        names = _functions(frame)
-        is_in_del = '_close' in names and 'release' not in names
-        return walk if is_own(frame) and names[-1] not in BLOCK and not is_in_del else None
+        return walk if is_own(frame) else None
 
     def walk(frame: Any, event: str, _: Any) -> Any:
-        if event == 'line' and next(lines) == position:
+        nonlocal pressed
+        if event == 'line' and next(lines) >= position and not pressed and is_protected(frame):
+            pressed = True
             code, line = frame.f_code, frame.f_lineno
             text = linecache.getline(code.co_filename, line).strip()
             note(f'{Path(code.co_filename).stem}.{code.co_name}, line {line}: {text}')

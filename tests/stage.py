@@ -155,7 +155,7 @@ class Stage:
         """Return what checknrun() is given: a name or a class, several of them, or None."""
         if run.nodes is None:
             return None
-        given = run.nodes if run.by_name else tuple(self.jobs[name] for name in run.nodes)
+        given: Any = run.nodes if run.by_name else [self.jobs[name] for name in run.nodes]
         return given if len(given) > 1 else given[0]
 
     def configure(self, dojob: DoJobber, options: Options) -> None:

@@ -415,7 +415,7 @@ def test_abstract_job_is_refused_with_what_is_missing() -> None:
             """Return where."""
 
     class Half(Unwritten):
-        host = 'ada'
+        host = 'ada'  # pyright: ignore[reportAssignmentType]
 
     with pytest.raises(ConfigurationError) as refused:
         configured(DummyJob.clone('Root', DEPS=[Unwritten]))
@@ -490,13 +490,13 @@ def test_jobs_that_can_be_made_all_the_same_are_let_through() -> None:
             """Never called."""
 
     class Called(DummyJob, metaclass=Meta):
-        __init__ = greet
+        __init__ = greet  # pyright: ignore[reportAssignmentType]
 
     class Wrapped(DummyJob):
         __init__ = passes_its_arguments(greet)
 
     class Partial(DummyJob):
-        __init__ = functools.partialmethod(greet, 'Ada')
+        __init__ = functools.partialmethod(greet, 'Ada')  # pyright: ignore[reportAssignmentType]
 
     class Default(DummyJob):
         def __init__(

@@ -54,7 +54,7 @@ class Server:
         """Return the exit status, the names of what changed, and the reasons of what failed."""
         place = self.folder / 'shop'
         done = subprocess.run(
-            [*self.before, EXAMPLES / 'server.py', '--dir', place, '-q', '--report=-', *flags]
+            [*self.before, f'{EXAMPLES}/server.py', f'--dir={place}', '-q', '--report=-', *flags]
             + ['--password', password],
             capture_output=True,
             text=True,

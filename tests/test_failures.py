@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import json
 import logging
@@ -122,7 +123,7 @@ def test_hook_is_found_below_its_decorators_and_above_its_helpers() -> None:
 
 def test_code_of_this_library_is_nobodys_place() -> None:
     names: dict[str, Any] = {}
-    exec(compile('def Check(): raise ValueError', f'{PACKAGE}hook.py', 'exec'), names)
+    exec(compile('def Check(): raise ValueError', f'{PACKAGE}hook.pyx', 'exec'), names)
     assert Failure.of(caught(names['Check']))[1:] == ('', 0, '', 0)
 
 
@@ -309,7 +310,7 @@ def test_release_of_frames_lets_go_of_those_of_the_parts_of_a_group() -> None:
     part = caught(lambda: None.nothing)  # type: ignore[attr-defined]
 
     def hook() -> None:
-        raise BaseExceptionGroup('some', [part])  # noqa: F821
+        raise vars(builtins)['BaseExceptionGroup']('some', [part])
 
     release_frames(caught(hook))
     assert part.__traceback__ is None

@@ -110,7 +110,7 @@ def test_cell_of_a_notebook_is_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_file_that_linecache_only_knows_how_to_look_for_is_not_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(linecache.cache, 'lazy.pyx', (lambda: None,))  # type: ignore[arg-type]
+    monkeypatch.setitem(linecache.cache, 'lazy.pyx', (lambda: None,))
     assert not is_own('lazy.pyx')
 
 

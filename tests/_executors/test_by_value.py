@@ -255,7 +255,7 @@ def test_functions_that_know_each_other_and_modules_travel() -> None:
     cell: list[object] = []
 
     def outer(n: int = 3) -> object:
-        return unset if n < 0 else (n, os, cell)  # type: ignore[has-type]  # noqa: F821
+        return unset if n < 0 else (n, os, cell)  # noqa: F821
 
     outer.__module__ = '__main__'
     again = loads_by_value(dumps_by_value(outer, set()))

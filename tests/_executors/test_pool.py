@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
-from dojobber._executors import storage
+from dojobber._executors import pickling, storage
 from dojobber.errors import ConfigurationError
 from tests._executors.promises import *  # noqa: F403
 from tests._executors.promises import Pool
@@ -473,7 +473,7 @@ class Lying(Executor):
 def test_futures_that_are_pending_while_they_are_executed_are_waited_for(tmp_path: Path) -> None:
     for name in ('Held-runs', 'Held-goes-on'):
         os.mkfifo(tmp_path / name)
-    dojob, pressed = DoJobber(), []
+    dojob, pressed = DoJobber(), list[str]()
 
     def receive(queue: Any, timeout: float | None) -> Any:
         if pressed:
@@ -483,7 +483,7 @@ def test_futures_that_are_pending_while_they_are_executed_are_waited_for(tmp_pat
         threading.Thread(target=allow, args=(tmp_path / 'Held-goes-on',)).start()
         raise KeyboardInterrupt
 
-    dojob._receive = receive  # type: ignore[method-assign]
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     dojob.configure(Held, executor=Lying())
     dojob.set_args(directory=tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -595,7 +595,7 @@ def test_try_in_a_process_unpickles_no_shared_value_that_it_does_not_look_at(
     fragile: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pickled = []
-    real = storage.try_pickle
+    real = pickling.try_pickle
     monkeypatch.setattr(storage, 'try_pickle', lambda value: pickled.append(1) or real(value))
     jobs = [Counts.clone(f'{number}') for number in range(60)]
     dojob = DoJobber()

@@ -87,7 +87,7 @@ class Never(Leaks):
     def Check(self) -> str:
         error = RuntimeError('no s3cret')
         if hasattr(error, 'add_note'):
-            error.add_note('tried s3cret')
+            error.add_note('tried s3cret')  # pyright: ignore[reportAttributeAccessIssue]
         raise error
 
 

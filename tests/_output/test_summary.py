@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, GiveUp, Job, RunonlyJob
-from dojobber._failures import PACKAGE
 from dojobber._output.summary import summary
 from dojobber._output.text import display_width, escape
+from dojobber._own_code import PACKAGE
 from dojobber.events import Event, TryStarted
 from tests.fakes import FakeClock
 
