@@ -71,9 +71,12 @@ class _Guard:
 
     def enter(self, user: object) -> None:
         """Stand before the handlers that are functions; ignored signals stay ignored."""
+        if os.getpid() != self._pid:  # a child that was forked in a hook begins afresh
+            self._pid = os.getpid()
+            self.users.clear()
+            noted.clear()
         self.users.add(user)
         if len(self.users) == 1:
-            self._pid = os.getpid()
             for number in _SIGNALS:
                 handler: Any = signal.getsignal(number)
                 if callable(handler) and handler != self._handle:
@@ -89,9 +92,14 @@ class _Guard:
                 self._give_back()
             finally:  # again, in case that a handler which is back has raised
                 self._give_back()
-            while noted:
-                number = noted.pop()
-                handlers[number](number, sys._getframe())
+            raised: list[BaseException] = []
+            for number in _taken_from(noted):
+                try:
+                    handlers[number](number, sys._getframe())
+                except BaseException as caught:
+                    raised.append(caught)
+            if raised:
+                raise raised[0]
 
     def _give_back(self) -> None:
         while self._handlers:
@@ -118,6 +126,13 @@ class _Guard:
         with suppress(ValueError):
             noted.remove(number)
         self._handlers[number](number, frame)
+
+
+def _taken_from(numbers: list[int]) -> list[int]:
+    """Return the numbers of a list, and empty it."""
+    taken = numbers[:]
+    numbers.clear()
+    return taken
 
 
 _GUARD = _Guard()

@@ -29,7 +29,7 @@ class Totals(NamedTuple):
 
     #: How long init, check, run and recheck took, as far as a try came.
     seconds: tuple[float, ...]
-    #: The instants at which each try began and ended, those of the last 100 tries.
+    #: The instants at which each try began and ended, of more than 100 the first and the last 99.
     spans: tuple[tuple[float, float], ...]
     #: Whether any try called Run.
     ran: bool
@@ -41,7 +41,7 @@ class Totals(NamedTuple):
         seconds = zip_longest(self.seconds, later.seconds, fillvalue=0.0)
         return Totals(
             tuple([one + other for one, other in seconds]),
-            (self.spans + later.spans)[-_MOST_SPANS:],
+            _first_and_last(self.spans + later.spans),
             self.ran or later.ran,
             later.run or self.run,
         )
@@ -49,6 +49,10 @@ class Totals(NamedTuple):
     def phase_seconds(self) -> dict[str, float]:
         """Return how long each phase took, by its name."""
         return dict(zip(_PHASES, self.seconds))
+
+
+def _first_and_last(spans: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    return spans if len(spans) <= _MOST_SPANS else spans[:1] + spans[1 - _MOST_SPANS :]
 
 
 def _totals_of(record: TryRecord) -> Totals:

@@ -38,7 +38,7 @@ class JobReport:
         phase_seconds: how long each phase took in all tries together, by its name, with ``cleanup``
             if a Cleanup was called. A phase that no try came to is missing.
         spans: when each try began and ended, in seconds from the start of the run; of more than
-            100 tries, the last 100.
+            100 tries, those of the first and the last 99.
         result: what the Check returned that made the Job succeed; None if it did not.
         deps: the names of the Jobs that it depends on.
         changed_deps: the names of the Jobs in its WATCH whose change called for its Run.

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -84,6 +85,34 @@ def test_signals_are_noted_once_for_each_number_and_collected() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert [type(each) for each in errors] == [ValueError, KeyboardInterrupt]
+
+
+def test_signals_that_nobody_delivers_are_all_handled_and_the_first_is_raised() -> None:
+    def handle(number: int, frame: Any) -> None:
+        done.append('handled')
+        raise ValueError
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+            with guarded():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    handler: Any = signal.getsignal(number)
+                    handler(number, library_frame())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (done, noted) == (['handled'], [])
+
+
+def test_run_in_a_forked_child_is_guarded_as_any_other() -> None:
+    with guarded():
+        child = os.fork()
+        if not child:
+            with suppress(KeyboardInterrupt), guarded():
+                press_in_library()
+                os._exit(0 if noted == [signal.SIGINT] else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_guard_within_a_guard_changes_nothing() -> None:

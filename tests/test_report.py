@@ -448,6 +448,22 @@ def test_seconds_are_those_of_all_tries_by_phase_and_instants_are_from_the_start
     assert report.seconds == 5 + 20 + 9 + 16
 
 
+def test_spans_of_many_tries_are_those_of_the_first_and_the_last() -> None:
+    clock = FakeClock(0)
+
+    class Polls(DummyJob):
+        TRIES, RETRY_DELAY = 200, 10
+
+        def Check(self) -> None:
+            clock.advance(1)
+            raise ValueError
+
+    entry = only(Polls, clock=clock)
+    assert (entry.tries, len(entry.spans)) == (200, 100)
+    assert (entry.start, entry.end) == (0, 199 * 10 + 2)
+    assert entry.spans[1] == (101 * 10, 101 * 10 + 2)
+
+
 def test_job_that_was_not_tried_has_no_times() -> None:
     entry = entries(DummyJob.clone('Top', DEPS=(Fails,)), listeners=[lambda event: None])['Top']
     assert (entry.seconds, entry.phase_seconds) == (0.0, {})
