@@ -61,7 +61,7 @@ class _Guard:
     def __init__(self) -> None:
         #: Who needs the guard; a run within a hook of another shares it.
         self.users: set[object] = set()
-        #: How many blocks of `uninterrupted` are under way.
+        #: How many blocks of `uninterrupted` are active.
         self.deferring = 0
         #: Are called when a signal is noted, to end a wait.
         self.wakers: list[Callable[[], object]] = []
