@@ -25,7 +25,7 @@ _PACKAGE = __name__.partition('.')[0]
 _SIGNALS = [
     getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
 ]
-# After so many seconds a noted signal no longer holds up the next one.
+# Seconds after which a noted signal no longer holds up the next one.
 _PATIENCE = 0.5
 
 #: The numbers of the signals that wait for a safe point.

@@ -57,7 +57,7 @@ def _totals_of(record: TryRecord) -> Totals:
 
 
 class Results:
-    """What came of the Jobs, filled as the run goes."""
+    """The outcomes of the Jobs, filled as the run goes."""
 
     __slots__ = (
         'graph',
