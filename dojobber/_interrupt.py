@@ -56,7 +56,7 @@ _DOORS = {door.__code__ for door in (call_hook, call_listener, call_cleanup)}
 
 
 class _Guard:
-    """The handlers that stand before those of the user, in the main thread."""
+    """The wrappers around the handlers of the user, in the main thread."""
 
     def __init__(self) -> None:
         #: Who needs the guard; a run within a hook of another shares it.
@@ -141,7 +141,7 @@ def _has_signals() -> bool:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Have signals wait for a safe point, as long as they come in the code of the library."""
+    """Defer signals that come in the code of the library to the next safe point."""
     if not _has_signals():
         yield
         return
@@ -184,7 +184,7 @@ def collect(errors: list[BaseException]) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off what Ctrl-C, SIGTERM and SIGHUP raise to the end of the block.
+    """Put off the exceptions of Ctrl-C, SIGTERM and SIGHUP to the end of the block.
 
     For what must not be torn apart in a hook, such as starting a process and noting it for
     Cleanup::

@@ -54,7 +54,7 @@ def receive(queue: SimpleQueue[Any], timeout: float | None) -> Any:
 
 
 class RunConfig(NamedTuple):
-    """What a run is made with."""
+    """The configuration of a run."""
 
     #: The arguments of all Checks and Runs.
     args: tuple[Any, ...] = ()

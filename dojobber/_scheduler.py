@@ -145,7 +145,7 @@ class Scheduler:
 
 
 class _Blocked:
-    """Which Jobs have succeeded, and how many successes the Jobs that were passed over lack."""
+    """The Jobs that were passed over, and the successes that each of them lacks."""
 
     __slots__ = ('_dependencies', '_lacking', 'dependents', 'succeeded')
 

@@ -41,7 +41,7 @@ __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 _LOG = logging.getLogger('DoJobber')
 _Self = TypeVar('_Self', bound='DoJobber')
-#: Does the work of a call: calls user code, and adds to a list what ends the run or fails a Cleanup.
+#: The work of one public call. The list gets the exceptions that end the run or fail a Cleanup.
 _Work = Callable[[Workdir, list[BaseException]], None]
 
 
