@@ -16,10 +16,14 @@ A Job has a Check, which raises if there is something to do, and a Run, which do
     >>> dojob.nodestatus
     {'Milk': True}
 
+As a command with flags and an exit status, a script ends with
+``raise SystemExit(dojobber.main(Milk))``.
+
 ``help(dojobber.Job)`` tells how to write Jobs, ``help(dojobber.DoJobber)``
-how to run them, ``help(dojobber.Report)`` and ``help(dojobber.Event)`` how
-to learn what came of them. Modules whose names begin with an underscore may
-change with any release.
+how to run them, ``help(dojobber.main)`` how to make a command of them,
+``help(dojobber.Report)``, ``help(dojobber.JobReport)`` and
+``help(dojobber.PhaseEnded)`` how to learn what came of them. Modules whose
+names begin with an underscore may change with any release.
 """
 
 from dojobber._interrupt import uninterrupted

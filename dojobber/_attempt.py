@@ -17,7 +17,7 @@ from dojobber.errors import GiveUp
 from dojobber.job import Job
 from dojobber.outcome import Phase
 
-#: The attributes by which an object knows how its try goes.
+#: The attributes of an object that tell its hooks how the try goes.
 PROGRESS = (
     '_check_phase',
     '_check_results',
@@ -27,8 +27,8 @@ PROGRESS = (
     '_recheck_results',
     '_recheck_exception',
 )
-# Made so, a tuple takes a third of the time of its class; looking up a member of an enumeration
-# takes as long as a call.
+# For speed: tuple.__new__ takes a third of the time of calling the class, and looking up a member
+# of an enumeration takes as long as a call.
 _new_tuple: Any = tuple.__new__
 _INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
 #: The types of results of which nothing was executed, and their names.
@@ -40,7 +40,7 @@ UNEXECUTED: dict[type, str] = {
 
 
 class PhaseResult(NamedTuple):
-    """How a phase ended."""
+    """The result of a phase."""
 
     #: The value that the hook returned; None if it raised.
     result: Any
@@ -51,7 +51,7 @@ class PhaseResult(NamedTuple):
 
 
 class TryContext(NamedTuple):
-    """What all tries of a run have in common."""
+    """The context that all tries of a run share."""
 
     #: The arguments of the hooks.
     args: tuple[Any, ...]
@@ -73,7 +73,7 @@ class TryContext(NamedTuple):
 
 
 class TryRecord(NamedTuple):
-    """How a try went."""
+    """The record of a try."""
 
     #: The instant at which it began.
     started: float

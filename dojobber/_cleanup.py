@@ -20,7 +20,7 @@ from dojobber.job import Job
 
 
 class PendingCleanup(NamedTuple):
-    """A try that is owed a Cleanup."""
+    """A Cleanup that is owed to a try."""
 
     #: Of the try, among those of all runs.
     number: int

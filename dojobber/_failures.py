@@ -36,7 +36,7 @@ _HOOKS = frozenset(['__init__', 'Check', 'Run', 'Cleanup'])
 
 
 def is_failure(error: BaseException) -> bool:
-    """Tell whether an exception is the failure of a phase; any other ends the run."""
+    """Return whether an exception is the failure of a phase; any other ends the run."""
     return issubclass(type(error), (Exception, SystemExit))
 
 
@@ -112,7 +112,7 @@ class Failure(NamedTuple):
 def attach_traceback(
     error: BaseException, text: str, file: str, line: int, hook_file: str, hook_line: int
 ) -> None:
-    """Give an exception the stack trace and the lines that it had where it came from."""
+    """Give an exception the traceback and the lines that it had where it came from."""
     _attributes(error)['_dojobber_trace'] = text, file, line, hook_file, hook_line
 
 
@@ -217,7 +217,7 @@ def safe_repr(value: object) -> str:
 
 
 def trace(error: BaseException) -> str:
-    """Return the stack trace of an exception; if there can be none, its class and text."""
+    """Return the traceback of an exception; if there can be none, its class and text."""
     carried = _carried(error)[0]
     if carried:
         return carried

@@ -180,7 +180,7 @@ def _add_attributes(
 
 
 class _Found:
-    """What the Jobs that were reached depend on, and why."""
+    """The dependencies of the Jobs reached so far, and their sources."""
 
     __slots__ = ('dependencies', 'watched', 'more_deps', '_is_logged')
 

@@ -25,7 +25,7 @@ _PACKAGE = __name__.partition('.')[0]
 _SIGNALS = [
     getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
 ]
-# After so many seconds a noted signal no longer holds up the next one.
+# Seconds after which a noted signal no longer holds up the next one.
 _PATIENCE = 0.5
 
 #: The numbers of the signals that wait for a safe point.
@@ -56,12 +56,12 @@ _DOORS = {door.__code__ for door in (call_hook, call_listener, call_cleanup)}
 
 
 class _Guard:
-    """The handlers that stand before those of the user, in the main thread."""
+    """The wrappers around the handlers of the user, in the main thread."""
 
     def __init__(self) -> None:
         #: Who needs the guard; a run within a hook of another shares it.
         self.users: set[object] = set()
-        #: How many blocks of `uninterrupted` are under way.
+        #: How many blocks of `uninterrupted` are active.
         self.deferring = 0
         #: Are called when a signal is noted, to end a wait.
         self.wakers: list[Callable[[], object]] = []
@@ -156,7 +156,7 @@ def _has_signals() -> bool:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Have signals wait for a safe point, as long as they come in the code of the library."""
+    """Defer signals that come in the code of the library to the next safe point."""
     if not _has_signals():
         yield
         return
@@ -199,7 +199,7 @@ def collect(errors: list[BaseException]) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off what Ctrl-C, SIGTERM and SIGHUP raise to the end of the block.
+    """Put off the exceptions of Ctrl-C, SIGTERM and SIGHUP to the end of the block.
 
     For what must not be torn apart in a hook, such as starting a process and noting it for
     Cleanup::

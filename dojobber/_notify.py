@@ -58,7 +58,7 @@ class Notifier:
             node: the Job.
             phase: its name.
             ended: how it ended.
-            number: of the Job's try; None means the one that is under way.
+            number: of the Job's try; None means the one in flight.
         """
         if ended is None:
             self._emit(events.PhaseStarted(*self._try(node, number), phase))

@@ -1,4 +1,4 @@
-"""What configure() was told about running.
+"""The options of configure() that say how to run.
 
 Owns the options and their checks. Knows nothing of how a run goes.
 """
@@ -18,7 +18,7 @@ _LOG = logging.getLogger('DoJobber')
 
 
 class Options(NamedTuple):
-    """What the last configure() said."""
+    """The options of the last configure()."""
 
     no_act: bool = False
     verbose: bool = False

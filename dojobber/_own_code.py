@@ -1,4 +1,4 @@
-"""Which code is the user's own: what a failure's place is looked for in.
+"""Which code is the user's own, where the place of a failure is looked for.
 
 Owns the answer for a frame: not the standard library, not what was installed, not this library,
 and nothing that was compiled, frozen or generated. Knows nothing of exceptions.
@@ -29,7 +29,7 @@ _known: dict[str, bool] = {}
 
 
 def is_users_own(frame: FrameType) -> bool:
-    """Tell whether what a frame executes was written by the user."""
+    """Return whether the user wrote the code of a frame."""
     file = frame.f_code.co_filename
     known = _known.get(file)
     if known is None:
@@ -50,7 +50,7 @@ def _is_own(file: str, module_file: object) -> bool:
 
 
 def _has_source(file: str) -> bool:
-    """Tell whether there are lines to see; of a notebook's cell they are in linecache alone."""
+    """Return whether the lines can be read; those of a notebook's cell are in linecache only."""
     if os.path.isfile(file):
         # A compiled module has relative names of files that may be there by chance.
         return os.path.isabs(file) or file.endswith(('.py', '.pyw'))
@@ -59,7 +59,7 @@ def _has_source(file: str) -> bool:
 
 
 def _is_loaded_from(file: str, module_file: object) -> bool:
-    """Tell whether Python itself has loaded a file: in a zip, or before it was deleted."""
+    """Return whether Python itself has loaded a file: in a zip, or before it was deleted."""
     return type(module_file) is str and module_file == file and file.endswith(('.py', '.pyw'))
 
 
@@ -72,7 +72,7 @@ def _is_in_library(file: str) -> bool:
 
 @cache
 def _is_installed_into(directory: str) -> bool:
-    """Tell a directory of installed packages from one that only has the name of one."""
+    """Return whether a directory of that name holds installed packages indeed."""
     if _BY_LAYOUT.search(directory):
         return True
     try:

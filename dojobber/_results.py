@@ -19,7 +19,7 @@ from dojobber.outcome import Outcome, Phase
 BLOCKING = {Outcome.FAILED, Outcome.BLOCKED}
 # Dependents of a Job of such an outcome might run.
 _POSSIBLE = {Outcome.WOULD_RUN, Outcome.MIGHT_RUN}
-# Of so many tries the spans are kept.
+# The spans of that many tries are kept.
 _MOST_SPANS = 100
 _PHASES = [phase.value for phase in (Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK)]
 
@@ -61,7 +61,7 @@ def _totals_of(record: TryRecord) -> Totals:
 
 
 class Results:
-    """What came of the Jobs, filled as the run goes."""
+    """The outcomes of the Jobs, filled as the run goes."""
 
     __slots__ = (
         'graph',
@@ -300,7 +300,7 @@ class Cleanups:
             self._pending[node] -= 1
 
     def status(self, node: int) -> str | None:
-        """Return ``pass``, ``fail`` or ``due``; None for a Job that was owed none."""
+        """Return ``pass``, ``fail`` or ``due``; None for a Job without a Cleanup to call."""
         if node in self.failures:
             return 'fail'
         pending = self._pending.get(node)

@@ -29,7 +29,7 @@ from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _LOG = logging.getLogger('DoJobber')
-# Seconds: a signal that comes just before a wait is noticed after so long at the latest.
+# Seconds: a signal that comes just before a wait is noticed after one slice at the latest.
 _SLICE = 0.5
 
 
@@ -54,7 +54,7 @@ def receive(queue: SimpleQueue[Any], timeout: float | None) -> Any:
 
 
 class RunConfig(NamedTuple):
-    """What a run is made with."""
+    """The configuration of a run."""
 
     #: The arguments of all Checks and Runs.
     args: tuple[Any, ...] = ()

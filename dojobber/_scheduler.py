@@ -79,7 +79,7 @@ class Scheduler:
             now: the instant that it is.
 
         Returns:
-            The Job's position. None if none can be tried before a try that is under way has ended
+            The Job's position. None if none can be tried before a try in flight has ended
             or the instant `due` has come; if there is neither, the run is over.
         """
         waiting, ready = self._waiting, self._ready
@@ -91,7 +91,7 @@ class Scheduler:
             node = self._cursor
             while node < self._count:
                 self._cursor = node + 1
-                # As a rule all Jobs before it have succeeded.
+                # Fast path: usually all Jobs before it have succeeded.
                 if self._successes == node or not self._blocked.lacks(node):
                     return node
                 node += 1
@@ -145,7 +145,7 @@ class Scheduler:
 
 
 class _Blocked:
-    """Which Jobs have succeeded, and how many successes the Jobs that were passed over lack."""
+    """The Jobs that were passed over, and the successes that each of them lacks."""
 
     __slots__ = ('_dependencies', '_lacking', 'dependents', 'succeeded')
 
@@ -157,7 +157,7 @@ class _Blocked:
         self.succeeded = bytearray(len(dependencies))
 
     def lacks(self, node: int) -> bool:
-        """Tell whether a Job must wait for others, and remember which."""
+        """Return whether a Job must wait for others, and remember which."""
         dependencies, succeeded = self._dependencies[node], self.succeeded
         unmet = [each for each in dependencies if not succeeded[each]] if dependencies else ()
         if unmet:

@@ -41,15 +41,19 @@ __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 _LOG = logging.getLogger('DoJobber')
 _Self = TypeVar('_Self', bound='DoJobber')
-#: Calls user code, and adds to a list what ends the run or fails a Cleanup.
+#: The work of one public call. The list gets the exceptions that end the run or fail a Cleanup.
 _Work = Callable[[Workdir, list[BaseException]], None]
 
 
 class DoJobber:
-    """Run a Job and all that it depends on.
+    """A runner of a Job and all that it depends on.
 
-    Call `configure` and then `checknrun`, which can be called again and again. As a context manager
-    it puts off the automatic Cleanup to the end of the block::
+    Call `configure` and then `checknrun`, which can be called again and again. `configure` also
+    takes ``more_deps``, dependencies for one graph only, and ``secrets``, texts that are never
+    written. `stop` ends a run early, from any thread. `main` does all of this for a script, with
+    flags and an exit status.
+
+    As a context manager it puts off the automatic Cleanup to the end of the block::
 
         with DoJobber() as dojob:
             dojob.configure(ServiceIsUp)
@@ -111,7 +115,7 @@ class DoJobber:
             root: the Job that is to succeed in the end.
             no_act: only call Checks: no Run, no retry, no Cleanup.
             verbose: write a line to stderr about each check, run and recheck.
-            debug: write the stack trace of each failure too, and a line about each Cleanup.
+            debug: write the traceback of each failure too, and a line about each Cleanup.
             cleanup: whether the Cleanups that are due are called automatically, as in
                 ``DoJobber(cleanup=...)``.
             default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
@@ -129,7 +133,7 @@ class DoJobber:
             executor: tries Jobs that don't depend on each other at the same time, on its workers;
                 None means one after the other, here. It must have ``submit()`` as in
                 `concurrent.futures`, and stays the caller's to shut down.
-            max_in_flight: how many tries may be under way at once, at least 1; None means as many
+            max_in_flight: how many tries may be in flight at once, at least 1; None means as many
                 as the executor has workers, where that can be known.
             more_deps: by Job class, what it depends on in this graph beside its own DEPS and WATCH,
                 behind these. The classes stay as they are.

@@ -1,4 +1,4 @@
-"""The errors that configure() raises before anything runs.
+"""The errors that configure() raises before anything runs, and the one that hooks raise.
 
 Owns the classes and what they carry; the modules that find a fault write its message.
 """
@@ -9,19 +9,19 @@ __all__ = ['ConfigurationError', 'CycleError', 'DuplicateNameError', 'GiveUp', '
 
 
 class ConfigurationError(RuntimeError):
-    """Say which Job, attribute and value can't work: the base of all that configure() refuses."""
+    """A Job, an attribute or a value that can't work: the base of all that configure() refuses."""
 
 
 class NotAJobError(ConfigurationError, TypeError):
-    """Say what stands where a Job class must stand: as the root, in DEPS or as DEPS."""
+    """Something other than a Job class as the root, in DEPS or as DEPS."""
 
 
 class DuplicateNameError(ConfigurationError):
-    """Name two different classes of one ``__name__``, where results are kept by name."""
+    """Two different classes of one ``__name__``: results are kept by name."""
 
 
 class CycleError(ConfigurationError):
-    """Show the Jobs that depend on each other in a circle."""
+    """Jobs that depend on each other in a circle."""
 
     #: The names along the circle; the first is repeated at the end.
     cycle: tuple[str, ...]
@@ -40,7 +40,7 @@ class CycleError(ConfigurationError):
 
 
 class GiveUp(Exception):
-    """Raised by a hook: no other try of its Job will help in this run.
+    """The failure of a hook after which no other try of its Job will help in this run.
 
     Raised by Check before Run, it fails the Job at once, without Run. Raised by Run, it leaves the
     decision to the recheck, and if that fails there is no other try. Raised by the recheck, there

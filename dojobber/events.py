@@ -39,103 +39,145 @@ Listener = Callable[[Event], object]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run begins."""
+    """A run begins.
 
-    #: The Jobs that it is about, dependencies first.
+    Attributes:
+        jobs: the Jobs of the run, dependencies first.
+        no_act: whether no Run will be called.
+    """
+
     jobs: tuple[type[Job], ...]
-    #: Whether no Run will be called.
     no_act: bool
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent(Event):
-    """Something happens to a Job: the base of the events about one."""
+    """Something happens to a Job: the base of the events about one.
 
-    #: Of the Job.
+    Attributes:
+        name: the name of the Job.
+        job: its class.
+    """
+
     name: str
     job: type[Job]
 
 
 @dataclass(frozen=True, slots=True)
 class TryEvent(JobEvent):
-    """Something happens in a try of a Job: the base of the events about one."""
+    """Something happens in a try of a Job: the base of the events about one.
 
-    #: Which of the Job's tries it is, from 1 on.
+    Beside the fields of `JobEvent` it has these.
+
+    Attributes:
+        number: which of the Job's tries it is, from 1 on.
+        allowed: how often the Job may be tried; ``math.inf`` means that there is no limit.
+    """
+
     number: int
-    #: How often the Job may be tried; ``math.inf`` means that there is no limit.
     allowed: float
 
 
 @dataclass(frozen=True, slots=True)
 class TryStarted(TryEvent):
-    """A try of a Job begins."""
+    """A try of a Job begins. It has the fields of `JobEvent` and `TryEvent`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseStarted(TryEvent):
-    """A phase of a try begins."""
+    """A phase of a try begins.
+
+    Beside the fields of `JobEvent` and `TryEvent` it has this one.
+
+    Attributes:
+        phase: the phase.
+    """
 
     phase: Phase
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseEnded(TryEvent):
-    """A phase of a try has ended."""
+    """A phase of a try has ended.
+
+    Beside the fields of `JobEvent` and `TryEvent` it has these.
+
+    Attributes:
+        phase: the phase.
+        outcome: ``pass``; ``fail`` if its hook raised an Exception or SystemExit; ``interrupt`` if
+            it raised anything else, which ends the run.
+        result: the value that the hook returned; None if it raised.
+        exception: the exception that the hook raised; None if it returned.
+        seconds: how long the phase took, by the monotonic clock.
+    """
 
     phase: Phase
-    #: ``pass``; ``fail`` if it raised an Exception or SystemExit; ``interrupt`` if it raised
-    #: anything else, which ends the run.
     outcome: str
-    #: What was returned; None if it raised.
     result: Any
-    #: What was raised; None if it returned.
     exception: BaseException | None
-    #: How long it took, by the monotonic clock.
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class TryEnded(TryEvent):
-    """A try of a Job has ended."""
+    """A try of a Job has ended.
 
-    #: True if it succeeded.
+    Beside the fields of `JobEvent` and `TryEvent` it has these.
+
+    Attributes:
+        status: True if the try succeeded.
+        phase: the phase that decided.
+        left: how many tries the Job had left.
+        not_before: the instant of the monotonic clock from which the Job may be tried again; None
+            if there is no other try.
+    """
+
     status: bool
-    #: The phase that decided.
     phase: Phase
-    #: How many tries the Job had left.
     left: float
-    #: The instant of the monotonic clock from which the Job may be tried again, None if never.
     not_before: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Event):
-    """Nothing can be tried now: the run sleeps until a delay is over."""
+    """Nothing can be tried now: the run sleeps until a delay is over.
 
-    #: How long.
+    Attributes:
+        seconds: how long.
+        names: the names of the Jobs that may be tried then.
+    """
+
     seconds: float
-    #: The Jobs that may be tried then.
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnded(JobEvent):
-    """It is clear what becomes of a Job, at the end of the run at the latest."""
+    """The outcome of a Job is final, at the end of the run at the latest.
 
-    #: As in ``nodestatus``.
+    Beside the fields of `JobEvent` it has these.
+
+    Attributes:
+        status: as in ``nodestatus``.
+        outcome: what became of the Job.
+        exception: why the last try failed; None unless it did.
+        unmet: the names of the dependencies that did not succeed; empty if the Job was tried.
+    """
+
     status: bool | None
     outcome: Outcome
-    #: Why the last try failed; None unless it did.
     exception: BaseException | None
-    #: Which of its DEPS did not succeed; empty if it was tried.
     unmet: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Event):
-    """A run has ended, its automatic Cleanup included."""
+    """A run has ended, its automatic Cleanup included.
 
-    #: As in ``nodestatus``.
+    Attributes:
+        statuses: as in ``nodestatus``.
+        seconds: how long the run took.
+    """
+
     statuses: Mapping[str, bool | None]
-    #: How long the run took.
     seconds: float

@@ -46,6 +46,10 @@ class Job:
 
     Within a try ``self.storage`` is a dict for its hooks, and
     ``self.global_storage`` one for all Jobs of the run.
+
+    A hook that raises `GiveUp` says that no other try will help. Within
+    ``with uninterrupted():`` it is not interrupted by Ctrl-C. Dependencies for
+    one graph only are ``more_deps`` of `DoJobber.configure`.
     """
 
     # Hooks, WATCH, LOCKS and IN_DRIVER are not set here, so that `class MakeTea(Job, KettleMixin)`

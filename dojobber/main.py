@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ['main']
 
-# No name of the user's begins so.
+# The prefix of our names in the Namespace: no name of the user's begins with it.
 _OURS = 'dojobber '
 _SIGNALS = [
     getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
@@ -265,7 +265,7 @@ def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
     except KeyboardInterrupt:
         if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
             with suppress(Exception, SystemExit):  # their lines are written
-                dojob.cleanup()  # what this Cleanup has left, and has held back
+                dojob.cleanup()  # those that this one left or retained
         raise
     except (Exception, SystemExit) as error:
         if all(each.cleanup_exception is not error for each in dojob.report()):

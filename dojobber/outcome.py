@@ -1,4 +1,7 @@
-"""The words for what a try goes through, and for what becomes of a Job."""
+"""The phases of a try and the outcomes of a Job.
+
+Owns their names. Knows nothing of how a try goes or of who decides.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for that which could not travel from a worker to the driver.
+"""Stand-ins for exceptions and values that could not travel from a worker to the driver.
 
 Owns three small classes. Knows nothing of how things travel.
 """
@@ -12,7 +12,7 @@ class _StandIn(BaseException):
     """The class name and the message of an exception."""
 
     def __init__(self, class_name: str, text: str) -> None:
-        """Make it from what can be told of the exception.
+        """Make it from the parts of the exception that are safe to read.
 
         Args:
             class_name: the name of its class.
@@ -29,15 +29,15 @@ class _StandIn(BaseException):
 
 
 class RemoteError(_StandIn, Exception):
-    """Stand for an exception that was raised in a worker and can't be made again here."""
+    """A stand-in for an exception that was raised in a worker and can't be made again here."""
 
 
 class RemoteBaseException(_StandIn):
-    """Stand for such an exception if it is no Exception and no SystemExit: it ends the run."""
+    """A stand-in for one that is neither an Exception nor SystemExit: it ends the run."""
 
 
 class RemoteValue:
-    """Stand for a value that was returned in a worker and can't be made again here."""
+    """A stand-in for a value that was returned in a worker and can't be made again here."""
 
     __slots__ = ('text',)
 

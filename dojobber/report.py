@@ -342,7 +342,7 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
 
 
 class _Blocking:
-    """Which failed Jobs block which others, worked out when asked for and kept."""
+    """The pairs of failed and blocked Jobs, computed on demand and cached."""
 
     __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above')
 
