@@ -3,7 +3,8 @@
 
 A run brings the server up, uses it over HTTPS and SQL, and takes it down again; with --keep it
 stays up, and the next run repairs what is missing. --down takes it down. All files are below one
-directory, so no rights are needed but to write there. Try:
+directory, so no rights are needed but to write there; as root, PostgreSQL runs as another user, who
+must be able to enter it. SHOP_PASSWORD in the environment is the password of the shop's role. Try:
 
     python3 examples/server.py --dir /tmp/shop -j 8 --keep
     python3 examples/server.py --dir /tmp/shop --down
@@ -11,6 +12,7 @@ directory, so no rights are needed but to write there. Try:
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import pwd
@@ -21,7 +23,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,24 +93,24 @@ def put(path: Path, content: str) -> None:
 
 
 def running(pid_file: Path) -> int | None:
-    """Return the process of a pid file; None if there is none."""
+    """Return the process of a pid file; None if there is none, or only another by its number."""
     try:
         pid = int(pid_file.read_text().split()[0])
         os.kill(pid, 0)
     except (OSError, ValueError, IndexError):
         return None
-    return pid
+    name = Path(f'/proc/{pid}/comm')
+    is_ours = not name.exists() or name.read_text().strip() in ('nginx', 'postgres')
+    return pid if is_ours else None
 
 
-def wait_until_ended(pid: int) -> None:
-    """Wait for a process that is not our child."""
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait for something that takes moments; raise if it takes longer."""
     for _ in range(300):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        if is_so():
             return
         time.sleep(0.1)
-    raise RuntimeError(f'process {pid} does not end')
+    raise RuntimeError(f'{what}: not within 30 s')
 
 
 # The directory and its ports
@@ -135,7 +137,7 @@ class Ports(Job):
         ports = json.loads((folder / 'ports.json').read_text())
         for service, pid_file in self.PID_FILES.items():
             if running(folder / pid_file) is None:
-                with socket.socket() as taken:
+                with socket.socket() as taken:  # bind() raises if somebody has the port
                     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     taken.bind(('127.0.0.1', ports[service]))
 
@@ -166,6 +168,7 @@ class Certificate(Job):
     """There is a certificate for all hosts, good for another day."""
 
     DEPS = (Directory,)
+    LOCKS = ('processor',)  # as Cluster, which takes all of it, too
 
     def Check(self, folder: Path, hosts: dict[str, str], **_: Any) -> None:
         run('openssl', 'x509', '-checkend', 86400, '-noout', '-in', folder / 'cert.pem')
@@ -228,29 +231,40 @@ class Nginx(Job):
     """nginx runs."""
 
     DEPS = (Ports, Certificate, Configuration, Sites)
-    RETRY_DELAY = (0.1, 0.2, 0.5, 1)
+    TRIES, RETRY_DELAY = 5, (0.1, 0.2, 0.5, 1)
 
     def Check(self, folder: Path, **_: Any) -> None:
         if running(folder / 'nginx.pid') is None:
             raise RuntimeError('nginx does not run')
 
     def Run(self, folder: Path, **_: Any) -> None:
+        self.storage['folder'] = folder
         with uninterrupted():  # nginx must not run unknown to Cleanup
-            self.storage['folder'] = folder
             nginx(folder)
+            wait_until(lambda: running(folder / 'nginx.pid') is not None, 'nginx starts')
 
     def Cleanup(self) -> None:
         stop_nginx(self.storage['folder'])
 
 
 class Reloaded(Job):
-    """nginx serves by its files: it reloads them when one has changed."""
+    """nginx serves by its files. WATCH knows of changes of this run, Check of those before."""
 
     DEPS = (Nginx,)
     WATCH = (Certificate, Configuration, Sites)
 
+    def files(self, folder: Path) -> str:
+        """Return a digest of what nginx has read."""
+        paths = [folder / 'nginx.conf', folder / 'cert.pem', *sorted(folder.glob('sites/*.conf'))]
+        return hashlib.sha256(b''.join(path.read_bytes() for path in paths)).hexdigest()
+
+    def Check(self, folder: Path, **_: Any) -> None:
+        need(folder / 'loaded', self.files(folder))
+
     def Run(self, folder: Path, **_: Any) -> None:
+        files = self.files(folder)
         nginx(folder, '-s', 'reload')
+        put(folder / 'loaded', files)
 
 
 def nginx(folder: Path, *words: object) -> None:
@@ -263,7 +277,7 @@ def stop_nginx(folder: Path) -> None:
     pid = running(folder / 'nginx.pid')
     if pid is not None:
         nginx(folder, '-s', 'stop')
-        wait_until_ended(pid)
+        wait_until(lambda: running(folder / 'nginx.pid') is None, 'nginx stops')
 
 
 # PostgreSQL, which refuses to run as root
@@ -299,27 +313,30 @@ class Cluster(Job):
     """There is a cluster of PostgreSQL with an administrator."""
 
     DEPS = (Directory,)
+    LOCKS = ('processor',)
 
     def Check(self, folder: Path, **_: Any) -> None:
-        if not (folder / 'socket' / 'ready').exists():
-            raise RuntimeError(f'{folder / "db"} is no cluster')
+        if not (folder / 'db' / 'ready').exists():
+            raise RuntimeError(f'{folder / "db"} is no whole cluster')
 
     def Run(self, folder: Path, **_: Any) -> None:
+        if running(folder / 'db/postmaster.pid') is not None:
+            raise GiveUp(f'{folder / "db"} is in use, but not by this script')
         for path in (folder / 'db', folder / 'socket'):
             shutil.rmtree(path, ignore_errors=True)  # of an initdb that was cut short
             path.mkdir()
             if os.geteuid() == 0:
                 shutil.chown(path, DB_USER)
-        pg('initdb', '-D', folder / 'db', '-U', 'admin', '--no-sync',
-           '--auth-local=trust', '--auth-host=scram-sha-256')  # fmt: skip
-        (folder / 'socket' / 'ready').touch()
+        access = ('--auth-local=trust', '--auth-host=scram-sha-256')
+        pg('initdb', '-D', folder / 'db', '-U', 'admin', '--no-sync', *access)
+        (folder / 'db' / 'ready').touch()
 
 
 class Postgres(Job):
     """PostgreSQL runs."""
 
     DEPS = (Cluster, Ports)
-    RETRY_DELAY = (0.1, 0.2, 0.5, 1)
+    TRIES, RETRY_DELAY = 5, (0.1, 0.2, 0.5, 1)
 
     def Check(self, folder: Path, **_: Any) -> None:
         admin(folder, 'SELECT 1')
@@ -346,7 +363,6 @@ class Role(Job):
     """The shop has a role, and its password is the one given."""
 
     DEPS = (Postgres,)
-    LOCKS = ('catalog',)
 
     def Check(self, folder: Path, password: str, **_: Any) -> None:
         if not admin(folder, "SELECT 1 FROM pg_roles WHERE rolname = 'shop'"):
@@ -361,14 +377,15 @@ class Role(Job):
 
     def Run(self, folder: Path, password: str, **_: Any) -> None:
         quoted = password.replace("'", "''")
-        admin(folder, f"CREATE ROLE shop LOGIN PASSWORD '{quoted}'")
+        # The log of PostgreSQL is not ours to mask.
+        no_log = "SET log_min_error_statement = 'panic'; SET log_statement = 'none';"
+        admin(folder, f"{no_log} CREATE ROLE shop LOGIN PASSWORD '{quoted}'")
 
 
 class Database(Job):
     """The shop has a database."""
 
     DEPS = (Role,)
-    LOCKS = ('catalog',)
 
     def Check(self, folder: Path, **_: Any) -> None:
         if not admin(folder, "SELECT 1 FROM pg_database WHERE datname = 'shop'"):
@@ -468,12 +485,12 @@ def command(argv: Sequence[str] | None = None) -> int:
         '--dir', dest='folder', type=Path, required=True, help='where all files are'
     )
     parser.add_argument('--sites', type=Path, help='a CSV file of host and title')
-    parser.add_argument('--password', default='tea-for-two', help='of the role of the shop')
     parser.add_argument('--down', action='store_true', help='take the server down')
     secrets: list[str] = []
     more_deps: dict[type[Job], list[type[Job]]] = {Sites: []}
 
     def root(args: argparse.Namespace) -> type[Job]:
+        args.password = os.environ.get('SHOP_PASSWORD', 'tea-for-two')
         secrets.append(args.password)
         args.folder = args.folder.resolve()
         args.hosts = sites(args.sites.read_text() if args.sites else SITES)

@@ -123,7 +123,7 @@ def test_hook_is_found_below_its_decorators_and_above_its_helpers() -> None:
 
 def test_code_of_this_library_is_nobodys_place() -> None:
     names: dict[str, Any] = {}
-    exec(compile('def Check(): raise ValueError', f'{PACKAGE}hook.pyx', 'exec'), names)
+    exec(compile('def Check(): raise ValueError', f'{PACKAGE}job.py', 'exec'), names)
     assert Failure.of(caught(names['Check']))[1:] == ('', 0, '', 0)
 
 
