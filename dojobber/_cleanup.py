@@ -61,10 +61,6 @@ class CleanupStack:
         pending.workdir.share()
         self._pending.append(pending)
 
-    def is_pending(self, number: int) -> bool:
-        """Return whether the Cleanup of a try is pending."""
-        return any(pending.number == number for pending in self._pending)
-
     def retain(self, graph: Graph, in_flight: Mapping[int, Callable[[], bool]]) -> None:
         """Keep back the Cleanups of tries that are in flight, and of the Jobs that they need.
 

@@ -6,6 +6,7 @@ import gc
 import os
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -382,3 +383,61 @@ def test_run_over_many_changes_leaves_no_garbage() -> None:
         assert gc.collect() < 20
     finally:
         gc.enable()
+
+
+async def stream() -> Any:
+    """Never iterated."""
+    yield 1
+
+
+async def look() -> None:
+    """Never awaited."""
+
+
+@pytest.mark.parametrize(
+    ('make', 'what'),
+    [
+        (look, 'a coroutine'),
+        (stream, 'an async generator'),
+        (lambda: (each for each in [1]), 'a generator'),
+    ],
+)
+def test_hook_that_returns_what_was_never_executed_has_failed(make: Any, what: str) -> None:
+    class Lazy(Job):
+        def Check(self) -> Any:
+            return make()
+
+        def Run(self) -> Any:
+            return make()
+
+        def Cleanup(self) -> Any:
+            return make()
+
+    dojob = FakeClock().drive(DoJobber())
+    dojob.configure(Lazy, default_tries=1)
+    with pytest.raises(TypeError, match=f'^Lazy.Cleanup returned {what}, so nothing was executed'):
+        dojob.checknrun()
+    entry = dojob.report()['Lazy']
+    assert str(entry.exception).startswith(f'Lazy.Check returned {what}')
+    assert str(entry.run_exception).startswith(f'Lazy.Run returned {what}')
+    assert (entry.outcome, entry.cleanup) == ('failed', 'fail')
+
+
+def test_exception_of_a_static_hook_has_the_frames_of_one_try() -> None:
+    future: Future[None] = Future()
+    future.set_exception(error := RuntimeError('not yet'))
+    job = Job.clone('Polls', Check=staticmethod(future.result), TRIES=50, RETRY_DELAY=0)
+    dojob = DoJobber()
+    dojob.configure(job)
+    dojob.checknrun()
+    frames, found = 0, error.__traceback__
+    while found is not None:
+        frames, found = frames + 1, found.tb_next
+    assert 0 < frames < 10
+
+
+def test_report_knows_no_job_of_another_name() -> None:
+    dojob = DoJobber()
+    dojob.configure(DummyJob)
+    with pytest.raises(KeyError, match='Nobody'):
+        dojob.checknrun()['Nobody']

@@ -9,11 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
 
-from dojobber import DoJobber, DummyJob, Job, RunonlyJob, uninterrupted
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob, _run, uninterrupted
 from dojobber._interrupt import collect, deliver, guarded, noted, woken_by_signals
 from tests.ctrl_c import press
 
@@ -304,3 +305,32 @@ def test_signal_in_a_cleanup_written_in_c_is_no_failure_of_it() -> None:
         dojob.checknrun()
     assert done == ['run', 'below']
     assert [each.cleanup for each in dojob.report()] == ['pass', 'pass']
+
+
+def test_signal_noted_as_run_begins_registers_no_cleanup() -> None:
+    class Never(RunonlyJob):
+        def Run(self) -> None:
+            done.append('run')
+
+        def Cleanup(self) -> None:
+            done.append('cleaned')
+
+    def listen(event: object) -> None:
+        if repr(event).startswith('PhaseStarted') and "'run'" in repr(event):
+            press_in_library()
+
+    dojob = DoJobber()
+    dojob.configure(Never, listeners=[listen])
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert done == []
+    assert dojob.report()['Never'].cleanup is None
+
+
+def test_wait_goes_on_in_slices_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_run, '_SLICE', 0.001)
+    inbox: SimpleQueue[str] = SimpleQueue()
+    with pytest.raises(Empty):
+        _run.receive(inbox, 0.004)
+    inbox.put('arrived')
+    assert _run.receive(inbox, None) == 'arrived'

@@ -99,6 +99,15 @@ def test_import_does_not_load_argparse() -> None:
     subprocess.run([sys.executable, '-I', '-S', '-c', script, str(REPOSITORY)], check=True)
 
 
+@pytest.mark.parametrize('module', ['dojobber', 'report', '_output.console'])
+def test_imports_for_type_checkers_can_be_made(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setattr(typing, 'TYPE_CHECKING', True)
+    file = REPOSITORY / 'dojobber' / f'{module.replace(".", "/")}.py'
+    runpy.run_path(str(file), run_name='copy')
+
+
 def test_annotations_are_there_for_whoever_checks_types(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typing, 'TYPE_CHECKING', True)
     copy = runpy.run_path(str(REPOSITORY / 'dojobber' / 'main.py'), run_name='dojobber.main')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob, _workdir
 from dojobber._workdir import Workdir
 
 pytestmark = pytest.mark.usefixtures('collected')
@@ -253,3 +253,14 @@ def test_go_after_the_last_release_goes_by_the_path(here: Path) -> None:
     workdir.go()
     assert Path.cwd() == here
     other.release()
+
+
+def test_own_directory_of_a_process_that_has_none_is_the_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert _workdir._own_directory.__wrapped__() == os.sep
+    monkeypatch.chdir(tmp_path)

@@ -176,9 +176,7 @@ class ProcessTransport:
         if self._pickle is not None:
             try:
                 given = self._pickle(request, sent.job_class)
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
+            except (Exception, SystemExit) as error:
                 return _failed(error)
         return as_future(self._executor.submit(run_request, given), self._executor)
 

@@ -164,8 +164,7 @@ def blocking_weights(jobs: Sequence[JobReport]) -> Counter[str]:
     roots = {each.name: each.name for each in jobs if each.outcome is Outcome.FAILED}
     for each in blocked:
         stuck = [name for name in each.deps if name in roots]
-        if stuck:
-            roots[each.name] = roots[max(stuck, key=above.__getitem__)]
+        roots[each.name] = roots[max(stuck, key=above.__getitem__)]
     return Counter(roots.values())
 
 

@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value
+import pytest
+
+from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value, names_of_main
 
 ABOVE = """
 import functools
@@ -263,3 +267,117 @@ def test_functions_that_know_each_other_and_modules_travel() -> None:
     assert again() == (3, os, [])
     if cell:
         unset = 1
+
+
+IN_PROCESS = """
+import functools
+import math
+from dojobber import Job
+
+TABLE = {{}}
+
+{guard}
+    def twice(number):
+        return [number * 2 for _ in range(1)][0]
+
+    def counted(limit):
+        class Counted(Job):
+            SEEN = []
+            LIMIT = limit
+
+            @staticmethod
+            def half(number):
+                return number / 2
+
+            @functools.cached_property
+            def root(self):
+                return math.sqrt(self.LIMIT)
+
+            def Check(self):
+                return twice(self.half(self.LIMIT)), self.root, limit
+
+        return Counted
+
+    class Base(Job):
+        SIZE = 4
+
+    class Registered(Base):
+        def Check(self):
+            return self.SIZE
+
+    class Slotted(Job):
+        __slots__ = ('a',)
+
+        def Check(self):
+            return 'slotted'
+
+    class OnSlotted(Slotted):
+        pass
+
+    class Meta(type):
+        pass
+
+    class Typed(Job, metaclass=Meta):
+        def Check(self):
+            return type(type(self)).__name__
+"""
+
+
+def as_main(monkeypatch: pytest.MonkeyPatch, file: Path | None, source: str = '') -> dict[str, Any]:
+    """Take the place of the main module, and return its names."""
+    main = ModuleType('__main__')
+    if file is not None:
+        main.__file__ = str(file)
+    monkeypatch.setitem(sys.modules, '__main__', main)
+    exec(source, vars(main))
+    return vars(main)
+
+
+@pytest.mark.parametrize('is_known', [True, False])
+def test_classes_of_a_script_are_made_again_where_they_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    file = tmp_path / 'script.py'
+    source = IN_PROCESS.format(guard="if __name__ == '__main__':")
+    file.write_text(source)
+    names = as_main(monkeypatch, file, source)
+    found = names_of_main() if is_known else None
+    assert found is None or found >= {'functools', 'math', 'Job', 'TABLE'}
+    jobs = [names['counted'](9), names['Registered'], names['OnSlotted'], names['Typed']]
+    sent = [dumps_by_value(job, found if is_known else set(), job) for job in jobs]
+    as_main(monkeypatch, file, IN_PROCESS.format(guard='if False:') if is_known else '')
+    made = [loads_by_value(data) for data in sent]
+    assert [job().Check() for job in made] == [(9.0, 3.0, 9), 4, 'slotted', 'Meta']
+    assert made[1].__bases__[0].__name__ == 'Base'
+
+
+def test_names_of_a_script_that_can_not_be_read_are_taken_for_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_main(monkeypatch, None)
+    assert names_of_main() == set()
+    as_main(monkeypatch, tmp_path / 'missing.py')
+    assert names_of_main() is None
+    file = tmp_path / 'broken.py'
+    file.write_text('class')
+    as_main(monkeypatch, file)
+    assert names_of_main() is None
+
+
+def test_function_of_main_takes_no_names_along_where_all_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = as_main(monkeypatch, None, 'LIMIT = 3\ndef within():\n    return lambda: LIMIT\n')
+    data = dumps_by_value(names['within'](), None)
+    as_main(monkeypatch, None, 'LIMIT = 4\n')
+    assert loads_by_value(data)() == 4
+
+
+def test_cell_that_is_not_filled_yet_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        'def outer():\n    def inner():\n        return later\n    yield inner\n    later = 1\n'
+    )
+    names = as_main(monkeypatch, None, source)
+    made = loads_by_value(dumps_by_value(next(names['outer']()), set()))
+    with pytest.raises(NameError):
+        made()

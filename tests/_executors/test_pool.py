@@ -21,7 +21,7 @@ from concurrent.futures import (
 from contextlib import ExitStack
 from pathlib import Path
 from pickle import PicklingError, UnpicklingError
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -658,3 +658,22 @@ def test_locks_and_in_driver_mean_nothing_without_an_executor(tmp_path: Path) ->
     dojob.set_args(directory=tmp_path)
     dojob.checknrun()
     assert dojob.success()
+
+
+def test_executor_of_the_process_that_this_was_forked_from_is_refused() -> None:
+    inherited = Lying()
+    inherited._call_queue = SimpleNamespace(_opid=os.getpid() + 1)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match='made in the process that uses it'):
+        DoJobber().configure(Job.clone('Job', Check=print), executor=inherited)
+
+
+def test_spawned_workers_of_a_script_without_a_file_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    main = ModuleType('__main__')
+    main.__file__ = '<stdin>'
+    monkeypatch.setitem(sys.modules, '__main__', main)
+    context = multiprocessing.get_context('spawn')
+    refused = pytest.raises(ConfigurationError, match="there is no file '<stdin>'")
+    with ProcessPoolExecutor(1, context) as executor, refused:
+        DoJobber().configure(Job.clone('Job', Check=print), executor=executor)

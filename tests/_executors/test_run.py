@@ -704,3 +704,17 @@ def test_interrupt_at_any_line_loses_and_repeats_nothing(
         assert set(runs) <= set(cleaned), where
         os.chdir(tmp_path)
     assert position > 1000
+
+
+def test_interrupt_of_a_listener_that_is_told_of_an_ended_try_leaves_its_success() -> None:
+    def listen(event: Any) -> None:
+        if isinstance(event, events.PhaseEnded) and event.phase == 'recheck':
+            raise KeyboardInterrupt
+
+    executor, dojob = FakeProcesses(0, workers=1), DoJobber()
+    job = RunonlyJob.clone('Makes', Run=lambda self: None)
+    dojob.configure(job, executor=executor, listeners=[listen])
+    executor.drive(dojob, FakeClock())
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert dojob.nodestatus == {'Makes': True}
