@@ -33,7 +33,15 @@ _UNPICKLED = RecursionError, NotImplementedError
 class ConcurrentRun(Run):
     """A run of the Jobs of one graph on an executor."""
 
-    __slots__ = ('_pool', '_transport', '_in_flight', '_unsettled', '_maybe_taken', '_numbers')
+    __slots__ = (
+        '_pool',
+        '_transport',
+        '_in_flight',
+        '_unsettled',
+        '_maybe_taken',
+        '_numbers',
+        '_worker_error',
+    )
 
     def __init__(
         self,
@@ -65,6 +73,8 @@ class ConcurrentRun(Run):
         self._maybe_taken: set[int] = set()
         #: Of the last try of each Job, among those of all runs.
         self._numbers: dict[int, int] = {}
+        #: What the try taken in last has raised in another process.
+        self._worker_error: BaseException | None = None
 
     def _loop(self) -> None:
         """Hand out Jobs, and take in the tries that come back, in any order."""
@@ -155,6 +165,8 @@ class ConcurrentRun(Run):
             return
         if completed.job is not None:
             self._register_cleanup(sent.node, completed.job)
+        if not self._pool.has_threads:
+            self._worker_error = completed.record.exception
         interrupts: list[BaseException] = []
         for phase, ended in completed.phases:
             try:
@@ -194,12 +206,16 @@ class ConcurrentRun(Run):
             if self._pool.can_cancel and future.cancel():  # it was not executed
                 self._unsettled.discard(self._in_flight.pop(future).node)
         signals: list[BaseException] = []
-        while self._in_flight and not signals:
+        # Ctrl-C in a terminal reaches workers, too. What a worker says of it may arrive before the
+        # signal does here, which is no second one then.
+        limit = 2 if errors and errors[0] is self._worker_error else 1
+        self._worker_error = None
+        while self._in_flight and len(signals) < limit:
             try:
                 arrived = self._config.receive(self._inbox, None)
             except BaseException as caught:
                 signals.append(caught)
-                break
+                continue
             try:
                 self._handle(arrived)
             except BaseException as caught:  # a listener's, or of another try

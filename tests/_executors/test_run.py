@@ -307,6 +307,39 @@ def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
     assert {(str(each.outcome), each.tries) for each in dojob.report()} == {('not_run', 0)}
 
 
+@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['two', 'one']), (2, ['one'])])
+def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
+    presses: int, cleaned: list[str]
+) -> None:
+    called: list[str] = []
+    executor, dojob = FakeProcesses(0, workers=2), DoJobber()
+    executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+    waits: list[int] = []
+
+    def run(self: Any) -> None:
+        raise KeyboardInterrupt
+
+    def clean(self: Any) -> None:
+        called.append(type(self).__name__)
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        waits.append(1)
+        if len(waits) == 1:
+            executor.complete(0)
+        elif len(waits) <= 1 + presses:
+            raise KeyboardInterrupt
+        else:
+            executor.complete(0)
+        return queue.get_nowait()
+
+    jobs = [RunonlyJob.clone(name, Run=run, Cleanup=clean) for name in ('one', 'two')]
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert called == cleaned
+
+
 class SendsThird:
     """A run whose third call of submit() raises an error, although it has taken the call in."""
 
