@@ -175,7 +175,7 @@ def unpicklable_attribute(
 
 
 def is_importable(job_class: type) -> bool:
-    """Tell whether a class is found again by its module and name."""
+    """Return whether a class is found again by its module and name."""
     found: Any = sys.modules.get(job_class.__module__)
     for name in job_class.__qualname__.split('.'):
         found = getattr(found, name, None)
@@ -275,7 +275,7 @@ def _unpacked(packed: PickledValue) -> Any:
 
 
 def _is_same(value: object, packed: PickledValue) -> bool:
-    """Tell whether an exception was not made again as something else, or with another message.
+    """Return whether an exception was not made again as something else, or with another message.
 
     Messages can differ for good reason, such as an address in them; not those that are arguments.
     """

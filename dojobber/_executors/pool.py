@@ -48,7 +48,7 @@ class Pool:
     pickle: Callable[[Any, type], bytes] | None
 
     def has_ended(self, error: BaseException) -> bool:
-        """Tell whether the executor says by an error that it can be used no more."""
+        """Return whether the executor says by an error that it can be used no more."""
         if isinstance(error, BrokenExecutor):
             return True
         # Others have classes of their own for it, such as loky.
@@ -118,14 +118,14 @@ def _package(value: object) -> str:
 
 
 def _is(executor: object, name: str) -> bool:
-    """Tell whether an executor is of a class of concurrent.futures, without loading that."""
+    """Return whether an executor is of a class of concurrent.futures, without loading that."""
     modules = ('thread', 'process', 'interpreter')
     found = (getattr(sys.modules.get(f'concurrent.futures.{each}'), name, None) for each in modules)
     return any(each is not None and isinstance(executor, each) for each in found)
 
 
 def _is_in_a_module(job: type) -> bool:
-    """Tell whether workers that have a `__main__` of their own can import a class."""
+    """Return whether workers that have a `__main__` of their own can import a class."""
     return job.__module__ != '__main__' and is_importable(job)
 
 

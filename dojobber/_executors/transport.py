@@ -37,7 +37,7 @@ _LOG = logging.getLogger('DoJobber')
 
 
 class InFlight(NamedTuple):
-    """A try that is under way."""
+    """A try in flight."""
 
     #: The position of its Job.
     node: int
@@ -74,7 +74,7 @@ class Transport(Protocol):
         """Return the object for a Cleanup that is not due yet, of a try that came too late."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
-        """Make a try in the driver, beside those that are under way."""
+        """Make a try in the driver, beside those in flight."""
 
 
 class ThreadTransport:
