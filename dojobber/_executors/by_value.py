@@ -126,10 +126,7 @@ class ByValuePickler(ForkingPickler):
 
     def _contents(self, function: FunctionType) -> dict[str, Any]:
         names, known = set(_globals_of(function.__code__)), function.__globals__
-        if function.__module__ == '__main__' and self._names is not None:
-            names -= self._names
-        elif function.__module__ == '__main__':
-            names = set()
+        names = set() if self._names is None else names - self._names
         return {
             'globals': {name: known[name] for name in sorted(names) if name in known},
             'cells': [_content(cell) for cell in function.__closure__ or ()],

@@ -354,3 +354,15 @@ def test_pickle_that_does_not_work_both_ways_is_none(value: object) -> None:
 def test_stand_in_pickles_and_shows_class_and_text(error: RemoteError, text: str) -> None:
     again = loads(dumps(error))
     assert (str(again), again.class_name) == (text, 'Odd')
+
+
+def test_cached_property_works_in_a_class_that_is_made_again() -> None:
+    class Roots(Job):
+        @functools.cached_property
+        def root(self) -> int:
+            return 3
+
+    packed = pack_class(Roots, lambda each: each is Job)
+    assert unpack_class(packed) is unpack_class(packed) is not Roots
+    made: Any = unpack_class(packed)
+    assert made().root == 3

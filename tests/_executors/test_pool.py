@@ -677,3 +677,20 @@ def test_spawned_workers_of_a_script_without_a_file_are_refused(
     refused = pytest.raises(ConfigurationError, match="there is no file '<stdin>'")
     with ProcessPoolExecutor(1, context) as executor, refused:
         DoJobber().configure(Job.clone('Job', Check=print), executor=executor)
+
+
+class Leaves:
+    """Ends the process that pickles it, if that is let happen."""
+
+    def __reduce__(self) -> Any:
+        sys.exit('no licence')
+
+
+def test_exit_while_a_request_is_pickled_fails_its_job_alone() -> None:
+    context = multiprocessing.get_context('spawn')
+    dojob = DoJobber()
+    with ProcessPoolExecutor(1, context) as executor:
+        dojob.configure(There, executor=executor)
+        dojob.set_args(Leaves())
+        dojob.checknrun()
+    assert 'SystemExit: no licence' in str(dojob.nodeexceptions['There'])

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
@@ -751,3 +752,55 @@ def test_interrupt_of_a_listener_that_is_told_of_an_ended_try_leaves_its_success
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     assert dojob.nodestatus == {'Makes': True}
+
+
+def run_shipped(*jobs: type[Job], **options: Any) -> DoJobber:
+    """Run Jobs on an executor that gets copies, one after the other."""
+    executor, dojob = FakeProcesses(0, workers=1), DoJobber()
+    dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=executor, **options)
+    executor.drive(dojob, FakeClock())
+    dojob.checknrun()
+    return dojob
+
+
+def cleaned_up() -> None:
+    """Be set as a Cleanup by Run."""
+    CLEANED.append('cleaned up')
+
+
+CLEANED: list[str] = []
+
+
+def test_cleanup_that_run_has_set_to_a_function_travels() -> None:
+    class Sets(RunonlyJob):
+        Cleanup = None
+
+        def Run(self) -> None:
+            self.Cleanup = cleaned_up
+
+    CLEANED.clear()
+    run_shipped(Sets)
+    assert CLEANED == ['cleaned up']
+
+
+def test_shared_keys_that_the_driver_deletes_or_that_do_not_travel_are_not_sent() -> None:
+    class Puts(Job):
+        IN_DRIVER = True
+
+        def Check(self) -> None:
+            self.global_storage.update({'gone': 1, 'stays': 2, threading.Lock(): 3})
+
+    class Deletes(Job):
+        IN_DRIVER = True
+        DEPS = (Puts,)
+
+        def Check(self) -> None:
+            del self.global_storage['gone']
+
+    class Sees(Job):
+        DEPS = (Deletes,)
+
+        def Check(self) -> list[Any]:
+            return list(self.global_storage)
+
+    assert run_shipped(Sees).noderesults['Sees'] == ['stays']
