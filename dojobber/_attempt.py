@@ -235,7 +235,12 @@ def _run_of(token: Any, job: Any, context: TryContext, registered: list[bool]) -
     """Return the Run of a Job, once its Cleanup is registered."""
     if noted:
         deliver()  # so that no Cleanup is registered for a Run that doesn't begin
-    hook = job.Run
+    try:
+        hook = job.Run
+    except AttributeError:
+        if has_hook(job, 'run') and not has_hook(job, 'Run'):
+            raise AttributeError(f'{type(job).__name__} has no Run; rename run to Run') from None
+        raise
     if hook is not None:
         registered.append(_register_cleanup(token, job, context))
     return hook

@@ -441,3 +441,22 @@ def test_report_knows_no_job_of_another_name() -> None:
     dojob.configure(DummyJob)
     with pytest.raises(KeyError, match='Nobody'):
         dojob.checknrun()['Nobody']
+
+
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('run', 'Makes has no Run; rename run to Run'),
+        ('go', "'Makes' object has no attribute 'Run'"),
+    ],
+)
+def test_job_without_run_that_has_a_run_is_told_so(
+    name: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(self: Job) -> None:
+        raise ValueError
+
+    dojob = DoJobber()
+    dojob.configure(Job.clone('Makes', Check=check, TRIES=1, **{name: print}), debug=True)
+    dojob.checknrun()
+    assert f'AttributeError: {text}' in capsys.readouterr().err
