@@ -135,7 +135,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     switch: dict[str, Any] = {'action': 'store_true'}
     flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
     flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
-    flag('--debug', 'write stack traces, too', '-d', **switch)
+    flag('--debug', 'write tracebacks, too', '-d', **switch)
     flag('--quiet', 'write neither a summary nor the progress', '-q', **switch)
     flag('--jobs', 'try up to N Jobs at a time, on threads', '-j', type=int, metavar='N')
     only = 'run only this Job and what it depends on; a name or a shell pattern, again for more'

@@ -24,7 +24,7 @@ ERRORS: dict[str, str] = {
 #: Seconds, or one number for each failed try, of which the last holds from then on.
 Delay = float | tuple[float, ...]
 
-#: The line above each stack trace, the only one of it that is compared.
+#: The line above each traceback, the only one of it that is compared.
 ABOVE_TRACE = '  Error was:'
 
 #: The instant at which all begins.
@@ -207,7 +207,7 @@ class Outcome:
     success: bool
     partial_success: bool
     sleeps: list[float]
-    #: What was written to stderr; of a stack trace only the line above it.
+    #: What was written to stderr; of a traceback only the line above it.
     lines: list[str]
     raised: str | None
     #: Known to the model alone: which Job was tried when, and what was held back.

@@ -190,7 +190,7 @@ class PickledValue:
     data: bytes | None
     #: What stands for it: its repr(), or the message of an exception.
     text: str
-    #: Of an exception: the name of its class (None: it is none), its stack trace, and where it
+    #: Of an exception: the name of its class (None: it is none), its traceback, and where it
     #: came from, as a Failure says it.
     class_name: str | None = None
     trace: str = ''

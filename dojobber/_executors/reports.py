@@ -100,7 +100,7 @@ class _PackedException:
     shown: tuple[str, str]
     notes: list[str]
     is_failure: bool
-    #: Its stack trace; '' if it only led to another exception, whose trace has it.
+    #: Its traceback; '' if it only led to another exception, whose trace has it.
     trace: str
     place: tuple[str, int, str, int]
     #: The numbers of the exceptions that it holds, and of the one that led to it.

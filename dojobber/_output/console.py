@@ -33,11 +33,11 @@ class Console:
     __slots__ = ('_verbose', '_debug', '_mask')
 
     def __init__(self, verbose: bool, debug: bool, mask: Callable[[str], str] = str) -> None:
-        """Choose what to print: how each phase ended, and with debug its stack trace too.
+        """Choose what to print: how each phase ended, and with debug its traceback too.
 
         Args:
             verbose: whether to print how each phase ended.
-            debug: whether to print that, each stack trace, and each Cleanup.
+            debug: whether to print that, each traceback, and each Cleanup.
             mask: takes the secrets out of a text.
         """
         self._verbose = verbose or debug

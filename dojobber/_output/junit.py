@@ -69,13 +69,13 @@ def _attributes(failure: Mapping[str, Any], what: str) -> dict[str, str]:
 
 
 def _traces(job: Mapping[str, Any]) -> str:
-    """Return the stack traces of a Job: what Run raised, what decided, and the Cleanup's."""
+    """Return the tracebacks of a Job: what Run raised, what decided, and the Cleanup's."""
     keys = 'run_exception', 'exception', 'cleanup_exception'
     return '\n'.join(dict.fromkeys([_trace(job[key]) for key in keys if job[key]]))
 
 
 def _trace(failure: Mapping[str, Any]) -> str:
-    """Return a stack trace below its file and line, for it may be without them."""
+    """Return a traceback below its file and line, for it may be without them."""
     place = f'{failure["file"]}:{failure["line"]}\n' if failure['file'] else ''
     return f'{place}{failure["traceback"]}'
 

@@ -98,7 +98,7 @@ class LockedProcessError(subprocess.CalledProcessError):
 
 
 def raised(error: BaseException) -> BaseException:
-    """Return an exception that has a stack trace."""
+    """Return an exception that has a traceback."""
     try:
         raise error
     except BaseException as caught:
