@@ -128,7 +128,7 @@ def test_all_is_run_and_summed_up_with_status_0(capfd: pytest.CaptureFixture[str
 
 def test_job_that_fails_is_status_1(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(Empty, argv=[]) == 1
-    assert 'RuntimeError: There is nothing.' in capfd.readouterr().err
+    assert 'RuntimeError: There is nothing.' in ' '.join(capfd.readouterr().err.split())
 
 
 @pytest.mark.parametrize('flag', ['-n', '--no-act'])

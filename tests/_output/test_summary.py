@@ -110,6 +110,12 @@ class Bakery(DummyJob):
 """
 
 
+@pytest.fixture(autouse=True)
+def _places_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show this module by its name, however long the path of the checkout is."""
+    monkeypatch.chdir(Path(__file__).parent)
+
+
 @pytest.fixture
 def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the Jobs of the file, which is in the current directory."""
@@ -731,7 +737,7 @@ def test_summary_of_many_failed_jobs_that_block_many_takes_few_looks() -> None:
     lines = summary(report.jobs, report.seconds, 80).splitlines()
     assert lines[0].startswith('10000 Jobs: 5000 failed, 5000 blocked in ')
     assert '  blocks 5000 Jobs: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10 and 4989 more' in lines
-    assert re.match('Also failed: f[56], f[67], ', lines[-1])  # by the length of a path
+    assert lines[-1].startswith('Also failed: f6, f7, ')
     assert Counting.looks < 4 * (edges + 2 * count)
 
 
