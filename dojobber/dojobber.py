@@ -74,7 +74,7 @@ class DoJobber:
             dojobber_loglevel: how much of the library's own log is written to stderr, as a level
                 of the `logging` module. It holds for all DoJobber objects.
             cleanup: whether `checknrun`, or the end of a ``with`` block, calls the Cleanups that
-                are due. Where this or that of `configure` is False, only `cleanup` does.
+                are due. If this or that of `configure` is False, only `cleanup` calls them.
         """
         show_log(dojobber_loglevel)
         self._cleanup = cleanup
@@ -107,7 +107,7 @@ class DoJobber:
         max_in_flight: int | None = None,
         more_deps: Mapping[type[Job], Collection[type[Job]]] | None = None,
     ) -> None:
-        """Walk the graph of a Job and all that it depends on, and forget the results of before.
+        """Walk the graph of a Job and all that it depends on, and forget earlier results.
 
         Arguments that were set and Cleanups that are due stay.
 
@@ -118,10 +118,10 @@ class DoJobber:
             debug: write the traceback of each failure too, and a line about each Cleanup.
             cleanup: whether the Cleanups that are due are called automatically, as in
                 ``DoJobber(cleanup=...)``.
-            default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
+            default_tries: how often a Job without TRIES may be tried, at least 1; a fraction
                 rounds up, ``math.inf`` sets no limit.
-            default_retry_delay: seconds from the start of a try to the start of the same Job's
-                next one at least, for Jobs that have no RETRY_DELAY; a sequence has one for each
+            default_retry_delay: least time in seconds from the start of a try to the start of the
+                same Job's next one, for Jobs without RETRY_DELAY; a sequence has one for each
                 failed try, and its last one holds from then on.
             listeners: callables that get each event of a run, in order and in the thread that
                 called `checknrun`. One that raises is logged, and gets no more of that run.
@@ -187,9 +187,9 @@ class DoJobber:
 
         Raises:
             RuntimeError: there is no graph, the node is not in it, or this object is running.
-            BaseException: what ended the run before its time (KeyboardInterrupt, for one), else
-                what ended a Cleanup so, else the first error of a Cleanup; or an OSError, if there
-                was no way back to the directory in which the run began.
+            BaseException: the exception that ended the run, such as KeyboardInterrupt; else such a
+                one of a Cleanup; else the first error of a Cleanup; or an OSError, if there was no
+                way back to the directory in which the run began.
         """
         if not self._graph.jobs:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
@@ -270,7 +270,7 @@ class DoJobber:
     def cleanup(self) -> None:
         """Call the Cleanups that are due, last one first, each in the directory of its run.
 
-        Those that fail stay due, and so do those of the Jobs that theirs depend on.
+        One that fails stays due, and so do those of the Jobs that its Job depends on.
 
         Raises:
             RuntimeError: this object is running.
@@ -413,15 +413,14 @@ class DoJobber:
         failed red, a blocked one grey and dashed.
 
         Args:
-            filed: the path of a file, or what is open for writing, bytes or text; an object that
-                only has ``write()`` gets bytes.
-            fmt: one of Graphviz's formats. Without Graphviz ``svg`` is drawn all the same, in the
-                library's own way.
+            filed: the path of a file, or a file that is open for writing, as bytes or text; an
+                object that only has ``write()`` gets bytes.
+            fmt: one of Graphviz's formats. Without Graphviz the library itself draws ``svg``.
 
         Raises:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
                 written then, and no file made.
-            TypeError: ``filed`` takes text only, and the picture is none.
+            TypeError: ``filed`` takes text only, and the picture is no text.
             OSError: the file can't be written.
         """
         from dojobber._output import graphviz
@@ -436,7 +435,7 @@ class DoJobber:
         the temporary file that it reads stays.
 
         Raises:
-            RuntimeError: what is installed fails, or there is no browser either.
+            RuntimeError: a program fails, or there is no browser either.
         """
         from dojobber._output import graphviz
 
