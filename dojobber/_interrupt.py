@@ -201,7 +201,7 @@ def collect(errors: list[BaseException]) -> None:
 def uninterrupted() -> Iterator[None]:
     """Put off the exceptions of Ctrl-C, SIGTERM and SIGHUP to the end of the block.
 
-    For what must not be torn apart in a hook, such as starting a process and noting it for
+    For steps of a hook that must not be torn apart, such as starting a process and storing it for
     Cleanup::
 
         with uninterrupted():

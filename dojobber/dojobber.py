@@ -74,7 +74,7 @@ class DoJobber:
             dojobber_loglevel: how much of the library's own log is written to stderr, as a level
                 of the `logging` module. It holds for all DoJobber objects.
             cleanup: whether `checknrun`, or the end of a ``with`` block, calls the Cleanups that
-                are due. Where this or that of `configure` is False, only `cleanup` does.
+                are due. If this or that of `configure` is False, only `cleanup` calls them.
         """
         show_log(dojobber_loglevel)
         self._cleanup = cleanup
@@ -107,7 +107,7 @@ class DoJobber:
         max_in_flight: int | None = None,
         more_deps: Mapping[type[Job], Collection[type[Job]]] | None = None,
     ) -> None:
-        """Walk the graph of a Job and all that it depends on, and forget the results of before.
+        """Walk the graph of a Job and all that it depends on, and forget earlier results.
 
         Arguments that were set and Cleanups that are due stay.
 
@@ -115,13 +115,13 @@ class DoJobber:
             root: the Job that is to succeed in the end.
             no_act: only call Checks: no Run, no retry, no Cleanup.
             verbose: write a line to stderr about each check, run and recheck.
-            debug: write the traceback of each failure too, and a line about each Cleanup.
+            debug: write the traceback of each failure too, and lines about each Cleanup.
             cleanup: whether the Cleanups that are due are called automatically, as in
                 ``DoJobber(cleanup=...)``.
-            default_tries: how often a Job may be tried that has no TRIES, at least 1; a fraction
+            default_tries: how often a Job without TRIES may be tried, at least 1; a fraction
                 rounds up, ``math.inf`` sets no limit.
-            default_retry_delay: seconds from the start of a try to the start of the same Job's
-                next one at least, for Jobs that have no RETRY_DELAY; a sequence has one for each
+            default_retry_delay: least time in seconds from the start of a try to the start of the
+                same Job's next one, for Jobs without RETRY_DELAY; a sequence has one for each
                 failed try, and its last one holds from then on.
             listeners: callables that get each event of a run, in order and in the thread that
                 called `checknrun`. One that raises is logged, and gets no more of that run.
@@ -132,11 +132,11 @@ class DoJobber:
                 URLs and in base64, and their lines.
             executor: tries Jobs that don't depend on each other at the same time, on its workers;
                 None means one after the other, here. It must have ``submit()`` as in
-                `concurrent.futures`, and stays the caller's to shut down.
-            max_in_flight: how many tries may be in flight at once, at least 1; None means as many
-                as the executor has workers, where that can be known.
-            more_deps: by Job class, what it depends on in this graph beside its own DEPS and WATCH,
-                behind these. The classes stay as they are.
+                `concurrent.futures`. The caller shuts it down.
+            max_in_flight: how many tries may be in flight at once, at least 1; None means the
+                number of the executor's workers, and is refused where that is unknown.
+            more_deps: dependencies for this graph only, by Job class; they come behind its own DEPS
+                and WATCH. The classes stay as they are.
 
         Raises:
             NotAJobError: the root or an entry of DEPS is no Job class, or DEPS can't hold any.
@@ -163,7 +163,7 @@ class DoJobber:
                 self._busy.release()
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
-        """Set what each Check and Run is called with, in place of what was set before.
+        """Set the arguments of each Check and Run, in place of earlier ones.
 
         Args:
             *args: the positional arguments.
@@ -172,11 +172,11 @@ class DoJobber:
         self._arguments = args, kwargs
 
     def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> Report:
-        """Check, run and recheck each Job, those first that others depend on.
+        """Check, run and recheck each Job, dependencies first.
 
-        A Job that fails blocks those that depend on it, and no others; see `nodestatus` for how
-        each of them ended. Then the Cleanups are called that are due, unless there is to be no
-        automatic Cleanup, or with no_act; in a ``with`` block they wait for its end.
+        A Job that fails blocks its dependents and no other Job. Then the Cleanups that are due are
+        called, unless automatic Cleanup is off, or with no_act; in a ``with`` block they wait for
+        its end.
 
         Args:
             node: a Job of the graph or its name, or several of these: run only these and what they
@@ -187,9 +187,9 @@ class DoJobber:
 
         Raises:
             RuntimeError: there is no graph, the node is not in it, or this object is running.
-            BaseException: what ended the run before its time (KeyboardInterrupt, for one), else
-                what ended a Cleanup so, else the first error of a Cleanup; or an OSError, if there
-                was no way back to the directory in which the run began.
+            BaseException: the exception that ended the run, such as KeyboardInterrupt; else such a
+                one of a Cleanup; else the first error of a Cleanup; or an OSError, if there was no
+                way back to the directory in which the run began.
         """
         if not self._graph.jobs:
             raise RuntimeError('checknrun() has no graph; call configure() with a Job class first')
@@ -270,7 +270,7 @@ class DoJobber:
     def cleanup(self) -> None:
         """Call the Cleanups that are due, last one first, each in the directory of its run.
 
-        Those that fail stay due, and so do those of the Jobs that theirs depend on.
+        One that fails stays due, and so do those of the Jobs that its Job depends on.
 
         Raises:
             RuntimeError: this object is running.
@@ -329,7 +329,7 @@ class DoJobber:
                     raise
 
     def report(self) -> Report:
-        """Return what came of the last run; within a run, of the tries that have ended.
+        """Return the report of the last run; within a run, of the tries that have ended.
 
         Before any run it is empty.
         """
@@ -359,7 +359,7 @@ class DoJobber:
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
-        """What became of each Job by name, True if it succeeded, False if it failed, else None.
+        """The status of each Job by name, True if it succeeded, False if it failed, else None.
 
         Like the two that follow, a new dict for each run, filled as it goes and empty before it.
         """
@@ -367,21 +367,21 @@ class DoJobber:
 
     @property
     def noderesults(self) -> dict[str, Any]:
-        """What the passing Check returned, by name of each Job that succeeded."""
+        """The result of the passing Check, by name of each Job that succeeded."""
         return self._results.noderesults
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
-        """Why the last try failed, by name of each Job that failed."""
+        """The exception that failed the last try, by name of each Job that failed."""
         return self._results.nodeexceptions
 
     @property
     def global_storage(self) -> dict[Any, Any]:
-        """What the Jobs of the last run have left in their common storage."""
+        """The common storage of the Jobs of the last run."""
         return self._results.global_storage
 
     def graph_text(self, fmt: str = 'text') -> str:
-        """Return the graph as text, after a run with what became of each Job.
+        """Return the graph as text, after a run with the outcome of each Job.
 
         Args:
             fmt: ``text`` for an indented tree, in colours where a summary on `sys.stdout` would
@@ -407,21 +407,20 @@ class DoJobber:
     def write_graph(
         self, filed: str | PathLike[str] | Writable, fmt: PictureFormat | str = 'png'
     ) -> None:
-        """Draw the graph, after a run with what became of each Job, in words and in colour.
+        """Draw the graph, after a run with the outcome of each Job, in words and in colour.
 
         A Job that passed its Check is green, one that passed its recheck dark green, one that
         failed red, a blocked one grey and dashed.
 
         Args:
-            filed: the path of a file, or what is open for writing, bytes or text; an object that
-                only has ``write()`` gets bytes.
-            fmt: one of Graphviz's formats. Without Graphviz ``svg`` is drawn all the same, in the
-                library's own way.
+            filed: the path of a file, or a file that is open for writing, as bytes or text; an
+                object that only has ``write()`` gets bytes.
+            fmt: one of Graphviz's formats. Without Graphviz the library itself draws ``svg``.
 
         Raises:
             RuntimeError: Graphviz is not installed, doesn't know the format or fails. Nothing is
                 written then, and no file made.
-            TypeError: ``filed`` takes text only, and the picture is none.
+            TypeError: ``filed`` takes text only, and the picture is no text.
             OSError: the file can't be written.
         """
         from dojobber._output import graphviz
@@ -436,7 +435,7 @@ class DoJobber:
         the temporary file that it reads stays.
 
         Raises:
-            RuntimeError: what is installed fails, or there is no browser either.
+            RuntimeError: a program fails, or there is no browser either.
         """
         from dojobber._output import graphviz
 

@@ -28,8 +28,8 @@ class Job:
     * ``Cleanup()``: optional; called after the run, for each try that called
       Run, last one first.
 
-    What it depends on and how often it is tried is said by attributes of the
-    class, all of them optional:
+    Optional attributes of the class say what it depends on and how often it
+    is tried:
 
     * ``DEPS = (A, B)``: the Jobs that must have succeeded before this one is
       tried.
@@ -40,7 +40,7 @@ class Job:
       after the first failed try, 2 after the second and 5 from then on.
     * ``WATCH = (A, B)``: Jobs that it depends on as on its DEPS, and whose
       change in this run calls for its Run. It needs no Check then.
-    * ``LOCKS = ('apt',)``: what it shares with no Job that is tried at the
+    * ``LOCKS = ('apt',)``: no two Jobs that share a lock are tried at the
       same time; ``IN_DRIVER = True``: it must be tried in this process. Both
       count with an executor only.
 
@@ -106,7 +106,7 @@ class Job:
 
 
 class DummyJob(Job):
-    """A group of Jobs, which it depends on; it passes as it is.
+    """A group of Jobs: it depends on them, and passes.
 
     ``class Site(DummyJob): DEPS = (Pages, Server)`` is all there is to write.
     """
@@ -116,7 +116,7 @@ class DummyJob(Job):
 
 
 class RunonlyJob(Job):
-    """A Job without a Check: it runs every time, and fails with what its Run raised, if anything.
+    """A Job without a Check: it runs every time, and fails if its Run raises.
 
     With no_act it fails, for Run is not called then.
     """

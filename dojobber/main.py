@@ -60,15 +60,15 @@ def main(
         dojob: runs the Job, for scripts that look at it afterwards. None means a new one, which
             shows the library's log from WARNING on.
         **options: those of `DoJobber.configure`, as defaults. ``summary`` and ``progress`` are
-            True unless given. One that depends on the arguments may be a list, such as
-            ``secrets``, that the function fills which makes the root.
+            True unless given. An option that depends on the arguments, such as ``secrets``, may be
+            a list that the function fills before it returns the root.
 
-    The parser's arguments go to `DoJobber.set_args`, as keywords and without those added here.
+    The script's own arguments go to `DoJobber.set_args`, as keywords.
 
     Returns:
-        0 if each Job succeeded. 1 if one did not, which includes one that only would run, or if a
-        Cleanup failed or the report could not be written. 128 and the number of the signal if
-        SIGINT (Ctrl-C), SIGTERM or SIGHUP ended the run.
+        0 if each Job succeeded. 1 if one did not or only would run, if a Cleanup failed, or if the
+        report could not be written. 128 and the number of the signal if SIGINT (Ctrl-C), SIGTERM
+        or SIGHUP ended the run.
 
     Raises:
         SystemExit: as argparse does: with 2 after a line that says what is wrong with the command
