@@ -21,8 +21,8 @@ CLUSTER = EXAMPLES / 'cluster.py'
 # must find the library by itself.
 BARE = (sys.executable, '-I', '-S')
 WAYS = {
-    'processes --start spawn': (BARE, ''),
     'threads': (BARE, ''),
+    'processes --start spawn': (BARE, ''),
     'processes': (BARE, ''),
     'processes --start fork': (BARE, ''),
     'loky': ((sys.executable, '-I'), 'loky'),

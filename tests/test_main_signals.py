@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from dojobber import Job, RunonlyJob, main
+from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SECONDS = 60
@@ -29,11 +30,7 @@ ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EACH = pytest.mark.parametrize('number', ALL)
 #: In a process of its own each of them takes a while.
 EACH_IN_A_PROCESS = pytest.mark.parametrize(
-    'number',
-    [
-        signal.SIGTERM,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGHUP)),
-    ],
+    'number', sampled([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 )
 
 done: list[str] = []
@@ -134,10 +131,10 @@ def read_to(stream: Any, text: str) -> None:
     ('where', 'cleanups'),
     [
         ('plan', ''),
-        ('init', 'tables back\n'),
-        ('check', 'tables back\n'),
         ('run', 'band gone\ntables back\n'),
-        ('recheck', 'band gone\ntables back\n'),
+        pytest.param('init', 'tables back\n', marks=pytest.mark.slow),
+        pytest.param('check', 'tables back\n', marks=pytest.mark.slow),
+        pytest.param('recheck', 'band gone\ntables back\n', marks=pytest.mark.slow),
     ],
 )
 def test_signal_in_the_code_of_the_script_ends_the_run_and_calls_cleanups(
@@ -153,7 +150,7 @@ def test_signal_in_the_code_of_the_script_ends_the_run_and_calls_cleanups(
 
 
 @EACH_IN_A_PROCESS
-@pytest.mark.parametrize('flags', [(), ('-j2',)], ids=['serial', 'threads'])
+@pytest.mark.parametrize('flags', sampled([(), ('-j2',)]), ids=['serial', 'threads'])
 def test_signal_in_a_wait_ends_the_run_and_calls_cleanups(
     flags: tuple[str, ...], number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -429,7 +426,7 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
 
 @pytest.mark.parametrize(
     'flags',
-    [(), *(pytest.param((each,), marks=pytest.mark.slow) for each in ('-j2', '--list', '--graph'))],
+    sampled([(), ('-j2',), ('--list',), ('--graph',)]),
 )
 def test_ctrl_c_before_any_line_is_status_130_and_loses_no_cleanup(
     flags: tuple[str, ...], capfd: pytest.CaptureFixture[str], tmp_path: Path

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value, names_of_main
+from tests.seeds import sampled
 
 ABOVE = """
 import functools
@@ -163,20 +164,22 @@ def script(*methods: str, guard: bool = True) -> str:
     return f"{ABOVE}\n\nif __name__ == '__main__':\n{lines}\n"
 
 
-METHODS = 'fork', 'spawn', 'forkserver'
 GOOD = "True {<class '__main__.NotYet'>}\n" * 2
+each_method = pytest.mark.parametrize('method', sampled(['spawn', 'fork', 'forkserver']))
 
 
-def test_jobs_below_the_main_guard_travel(tmp_path: Path) -> None:
+@each_method
+def test_jobs_below_the_main_guard_travel(method: str, tmp_path: Path) -> None:
     path = tmp_path / 'script.py'
-    path.write_text(script(*METHODS))
+    path.write_text(script(method))
     done = run(str(path))
-    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+    assert (done.stdout, done.stderr) == (GOOD, '')
 
 
-def test_jobs_on_the_command_line_travel() -> None:
-    done = run('-c', script(*METHODS, guard=False))
-    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+@each_method
+def test_jobs_on_the_command_line_travel(method: str) -> None:
+    done = run('-c', script(method, guard=False))
+    assert (done.stdout, done.stderr) == (GOOD, '')
 
 
 def test_jobs_on_stdin_travel_to_forked_workers_and_are_refused_for_others() -> None:

@@ -21,13 +21,16 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RemoteError, RemoteValue, RunonlyJob
 from dojobber.report import JobReport, Report
 from tests.fakes import FakeClock
+from tests.seeds import sampled
 
 COPIES: list[Callable[[Any], Any]] = [
-    *(lambda each, p=p: pickle.loads(pickle.dumps(each, p)) for p in range(2, 6)),
     copy.deepcopy,
     lambda each: copy.deepcopy(pickle.loads(pickle.dumps(each))),
+    *(lambda each, p=p: pickle.loads(pickle.dumps(each, p)) for p in (5, 4, 3, 2)),
 ]
-copied = pytest.mark.parametrize('travel', COPIES, ids=['2', '3', '4', '5', 'deepcopy', 'twice'])
+copied = pytest.mark.parametrize(
+    'travel', sampled(COPIES, 3), ids=['deepcopy', 'twice', '5', '4', '3', '2']
+)
 
 
 def report(*jobs: type[Job], **options: Any) -> Report:

@@ -17,7 +17,7 @@ from dojobber import DoJobber, DummyJob
 from dojobber._output.stderr import write
 
 # More than a pipe holds.
-LINES = [f'{number}: füllt\n' for number in range(20_000)]
+LINES = [f'{number}: füllt\n' for number in range(7_000)]
 
 
 class Pipe:
