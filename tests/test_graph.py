@@ -18,16 +18,7 @@ from dojobber import (
     Job,
     NotAJobError,
 )
-
-
-def configured(root: Any, **options: Any) -> DoJobber:
-    dojob = DoJobber()
-    dojob.configure(root, **options)
-    return dojob
-
-
-def nodes(root: Any) -> list[str]:
-    return configured(root).graph.nodes()
+from tests.graphs import configured, nodes
 
 
 def chain(length: int) -> list[type[Job]]:

@@ -16,16 +16,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
 
 from dojobber import Job, RunonlyJob, main
+from tests.ctrl_c import traced
+from tests.scripts import killed_late
 from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SECONDS = 60
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EACH = pytest.mark.parametrize('number', ALL)
 #: In a process of its own each of them takes a while.
@@ -103,19 +103,16 @@ def started(
         'stderr': subprocess.PIPE,
         **settings,
     }
-    with subprocess.Popen(
-        ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
-        text=True,
-        **settings,
-    ) as process:
-        late = Timer(SECONDS, process.kill)
-        late.start()
-        try:
-            yield process
-        finally:
-            late.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
+            env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
+            text=True,
+            **settings,
+        ) as process,
+        killed_late(process),
+    ):
+        yield process
 
 
 def read_to(stream: Any, text: str) -> None:
@@ -416,12 +413,8 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
             handler(signal.SIGINT, frame)
         return walk
 
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
+    with traced(enter):
         yield
-    finally:
-        sys.settrace(before)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob, events
 from dojobber._workdir import Workdir
 from tests._executors.fake_executor import FakeCluster, FakeProcesses, FakeThreads
-from tests.ctrl_c import pressed_at_line
+from tests.ctrl_c import pressed_at_line, traced
 from tests.fakes import FakeClock
 from tests.model import explain, predict
 from tests.plans import (
@@ -258,12 +258,8 @@ class Untraced:
     """An executor that is not looked into by who traces the driver."""
 
     def complete(self, place: int) -> None:
-        before = sys.gettrace()
-        sys.settrace(None)
-        try:
+        with traced(None):
             super().complete(place)  # type: ignore[misc]
-        finally:
-            sys.settrace(before)
 
 
 class UntracedThreads(Untraced, FakeThreads):
