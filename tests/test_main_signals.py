@@ -219,7 +219,7 @@ def test_report_of_a_run_that_was_ended_is_written(tmp_path: Path) -> None:
     assert '"interrupted"' in report.read_text()
 
 
-@pytest.mark.parametrize('flags', [(), ('-q',)], ids=['', 'quiet'])
+@pytest.mark.parametrize('flags', sampled([(), ('-q',)]), ids=['', 'quiet'])
 def test_ctrl_c_at_a_terminal_ends_the_run_and_its_progress(
     flags: tuple[str, ...], tmp_path: Path
 ) -> None:

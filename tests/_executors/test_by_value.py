@@ -124,17 +124,16 @@ DRIVER = os.getpid()
 Rebound = Rebound.clone('Rebound', WORD='below')
 Hello = Rebound.clone('Hello', WORD='hello')
 jobs = Child, Sized, Fails, Gives, Rebound, Hello
-for method in METHODS:
-    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
-        for _ in range(2):
-            dojob = DoJobber()
-            dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=pool)
-            dojob.checknrun()
-            results = dict(dojob.noderesults)
-            assert type(results.pop('Gives')) is Value
-            print(results == WANTED, {type(each) for each in dojob.nodeexceptions.values()})
-            if results != WANTED:
-                print(results, dojob.nodeexceptions)
+with ProcessPoolExecutor(1, multiprocessing.get_context(METHOD)) as pool:
+    for _ in range(2):
+        dojob = DoJobber()
+        dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=pool)
+        dojob.checknrun()
+        results = dict(dojob.noderesults)
+        assert type(results.pop('Gives')) is Value
+        print(results == WANTED, {type(each) for each in dojob.nodeexceptions.values()})
+        if results != WANTED:
+            print(results, dojob.nodeexceptions)
 """
 WANTED = {
     'Child': [[7], 'x', 'static', 'Child', 'property', 'cached', 'base'],
@@ -156,8 +155,8 @@ def run(*command: str, text: str = '') -> subprocess.CompletedProcess[str]:
     )
 
 
-def script(*methods: str, guard: bool = True) -> str:
-    below = f'METHODS = {methods!r}\nWANTED = {WANTED!r}\n{BELOW}'
+def script(method: str, guard: bool = True) -> str:
+    below = f'METHOD = {method!r}\nWANTED = {WANTED!r}\n{BELOW}'
     if not guard:
         return ABOVE + below
     lines = '\n'.join('    ' + line for line in below.splitlines())

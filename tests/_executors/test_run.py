@@ -40,7 +40,7 @@ FAKES: list[Any] = [FakeThreads, FakeProcesses, FakeCluster]
 
 
 @pytest.mark.parametrize('kind', FAKES)
-@pytest.mark.parametrize('numbers', seeds(300, sample=8), ids=str)
+@pytest.mark.parametrize('numbers', seeds(300, sample=6), ids=str)
 def test_random_plans_with_one_in_flight_come_to_what_the_model_predicts(
     numbers: range, kind: Any
 ) -> None:
@@ -227,14 +227,14 @@ def side_by_side(plan: Plan, kind: Any, seed: int) -> list[Outcome]:
 
 
 @pytest.mark.parametrize('kind', FAKES)
-@pytest.mark.parametrize('numbers', seeds(300, sample=8), ids=str)
+@pytest.mark.parametrize('numbers', seeds(300, sample=6), ids=str)
 def test_random_plans_side_by_side_keep_the_promises(numbers: range, kind: Any) -> None:
     for seed in numbers:
         side_by_side(random_plan_to_share(seed), kind, seed)
 
 
 @pytest.mark.parametrize('kind', FAKES)
-@pytest.mark.parametrize('numbers', seeds(300, sample=8), ids=str)
+@pytest.mark.parametrize('numbers', seeds(300, sample=6), ids=str)
 def test_random_plans_side_by_side_come_to_what_the_model_predicts_in_any_order(
     numbers: range, kind: Any
 ) -> None:

@@ -663,7 +663,7 @@ def assert_fits(roots: Sequence[type[Job]], no_act: bool, widths: Sequence[int])
                 assert line == escape(line)
 
 
-@pytest.mark.parametrize('no_act', [False, True])
+@pytest.mark.parametrize('no_act', sampled([False, True]))
 def test_no_line_is_wider_than_it_may_be_whatever_is_in_it(no_act: bool) -> None:
     assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20, 41])
 
