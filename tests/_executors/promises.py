@@ -230,6 +230,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
     script = tmp_path / 'script.py'
     script.write_text(MAIN.format(opens=pool.opens, closes=pool.closes))

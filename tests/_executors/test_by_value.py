@@ -175,6 +175,7 @@ def test_jobs_below_the_main_guard_travel(method: str, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (GOOD, '')
 
 
+@pytest.mark.slow
 @each_method
 def test_jobs_on_the_command_line_travel(method: str) -> None:
     done = run('-c', script(method, guard=False))
