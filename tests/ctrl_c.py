@@ -58,8 +58,15 @@ def pressed_at_line(position: int, note: Callable[[str], None]) -> Iterator[None
             press(frame)
         return walk
 
+    with traced(enter):
+        yield
+
+
+@contextmanager
+def traced(function: Callable[[Any, str, Any], Any] | None) -> Iterator[None]:
+    """Have a function, or none, trace the block."""
     before = sys.gettrace()
-    sys.settrace(enter)
+    sys.settrace(function)
     try:
         yield
     finally:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 EXAMPLES = Path(__file__).resolve().parent.parent / 'examples'
 #: Without PYTHONPATH, as a script must find the library by itself; and with rows that are long
@@ -33,6 +35,18 @@ def run(name: str, place: Path, *flags: str, environment: Mapping[str, str] = EN
         text=True,
         timeout=SECONDS,
     )
+
+
+@contextmanager
+def killed_late(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process at the end of the block, or within it if that takes too long."""
+    late = Timer(SECONDS, process.kill)
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
+        process.kill()
 
 
 def counts(done: Done) -> str:

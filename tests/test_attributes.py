@@ -20,17 +20,7 @@ import pytest
 
 from dojobber import ConfigurationError, DoJobber, DummyJob, Job, NotAJobError, RunonlyJob
 from tests.fakes import FakeClock
-
-
-def configured(root: Any, **options: Any) -> DoJobber:
-    dojob = DoJobber()
-    dojob.configure(root, **options)
-    return dojob
-
-
-def nodes(root: Any) -> list[str]:
-    return configured(root).graph.nodes()
-
+from tests.graphs import configured, nodes
 
 A = DummyJob.clone('A')
 B = DummyJob.clone('B', DEPS=[A])

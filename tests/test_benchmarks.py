@@ -17,6 +17,7 @@ TINY = Settings(
 )
 
 
+@pytest.mark.slow
 def test_each_section_has_rows_of_finite_positive_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from tests.odd_errors import Empty, Unsure
 
 
 class World:
@@ -242,20 +243,6 @@ def test_failing_cleanup_holds_back_dependencies_run_by_another_graph() -> None:
     assert world.taken() == ['b']
     world.broken.clear()
     assert world.clean_up() == ['b', 'a', 'a']
-
-
-class Empty(Exception):
-    """Be false."""
-
-    def __len__(self) -> int:
-        return 0
-
-
-class Unsure(Exception):
-    """Be neither true nor false."""
-
-    def __bool__(self) -> bool:
-        raise TypeError
 
 
 @pytest.mark.parametrize('error', [Empty(), Unsure()], ids=repr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import ENVIRONMENT, EXAMPLES
+from tests.scripts import ENVIRONMENT, EXAMPLES, Done, counts
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +20,8 @@ CLUSTER = EXAMPLES / 'cluster.py'
 # must find the library by itself.
 BARE = (sys.executable, '-I', '-S')
 WAYS = {
-    'processes --start spawn': (BARE, ''),
     'threads': (BARE, ''),
+    'processes --start spawn': (BARE, ''),
     'processes': (BARE, ''),
     'processes --start fork': (BARE, ''),
     'loky': ((sys.executable, '-I'), 'loky'),
@@ -30,9 +29,7 @@ WAYS = {
 }
 
 
-def run(
-    place: Path, flags: str, python: tuple[str, ...] = BARE
-) -> subprocess.CompletedProcess[str]:
+def run(place: Path, flags: str, python: tuple[str, ...] = BARE) -> Done:
     (place / 'tmp').mkdir(exist_ok=True)
     return subprocess.run(
         (*python, str(CLUSTER), '--lines=500', *flags.split()),
@@ -44,15 +41,11 @@ def run(
     )
 
 
-def report(done: subprocess.CompletedProcess[str], on: str) -> list[str]:
+def report(done: Done, on: str) -> list[str]:
     """Return the lines of the report; the last one says how long it took."""
     *lines, last = done.stdout.splitlines()
     assert last.startswith(f'On {on.split()[0]}: ') and last.endswith(' s')
     return lines
-
-
-def counts(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr.partition(' in ')[0]
 
 
 def left(place: Path) -> list[Path]:
@@ -145,11 +138,3 @@ def test_mistakes_of_the_caller_are_told_with_status_2(flags: str, tmp_path: Pat
     done = run(tmp_path, flags)
     assert (done.returncode, done.stdout) == (2, '')
     assert f'error: {flags.split()[-2]}' in done.stderr
-
-
-def test_help_tells_of_each_flag_and_the_script_is_executable(tmp_path: Path) -> None:
-    done = run(tmp_path, '--help')
-    assert done.returncode == 0
-    for flag in ('--on {none,threads,processes,loky,dask}', '--lines', '--workers', '--directory'):
-        assert flag in done.stdout
-    assert os.access(CLUSTER, os.X_OK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,11 +13,9 @@ from typing import Any
 import pytest
 
 from tests import scripts
-from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command, counts
+from tests.scripts import ENVIRONMENT, SECONDS, Done, command, counts
 
 pytestmark = pytest.mark.slow
-
-DATABASE = EXAMPLES / 'database.py'
 
 CUSTOMERS = ((1, 'Ada', 'ADA@example.com'), (2, 'Bob', ' bob@example.com'))
 
@@ -187,10 +184,5 @@ def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / 'shop.db').read_bytes() == content
 
 
-def test_help_tells_of_each_flag_and_the_script_is_executable(tmp_path: Path) -> None:
-    done = run(tmp_path, '--help')
-    assert done.returncode == 0
-    for flag in ('database', '--to', '-n'):
-        assert flag in done.stdout
+def test_version_that_there_is_not_is_refused(tmp_path: Path) -> None:
     assert run(tmp_path, '--to=5').returncode == 2
-    assert os.access(DATABASE, os.X_OK)

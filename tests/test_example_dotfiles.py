@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests import scripts
-from tests.scripts import EXAMPLES, Done, counts
+from tests.scripts import Done, counts
 
 pytestmark = pytest.mark.slow
-
-DOTFILES = EXAMPLES / 'dotfiles.py'
 
 DIRECTORIES = ('.local', '.local/state', '.local/state/dotfiles')
 CHANGED = (
@@ -204,11 +202,3 @@ def test_mistakes_of_the_caller_are_told_with_status_2(place: Path) -> None:
     assert done.returncode == 2
     assert "error: two Jobs are named 'Room for .netrc'" in done.stderr
     assert contents(place) == {}
-
-
-def test_help_tells_of_each_flag_and_the_script_is_executable(place: Path) -> None:
-    done = run(place, '--help')
-    assert done.returncode == 0
-    for flag in ('--home', '--folder', '--force', '-n'):
-        assert flag in done.stdout
-    assert os.access(DOTFILES, os.X_OK)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,8 +72,9 @@ EXPECTED = {
 }
 
 
-@pytest.mark.sample
-@pytest.mark.parametrize('flags', [(), ('-j4',)], ids=['one', 'four'])
+@pytest.mark.parametrize(
+    'flags', [(), pytest.param(('-j4',), marks=pytest.mark.sample)], ids=['one', 'four']
+)
 def test_first_run_brings_all_hosts_up_to_date_and_second_finds_all_well(
     place: Path, flags: tuple[str, ...]
 ) -> None:
@@ -220,11 +220,3 @@ def test_mistakes_of_the_caller_are_told_with_status_2(place: Path) -> None:
     assert done.stderr.endswith("error: --only: there is no Job 'web4'; --list shows them all\n")
     assert run(place, 'hosts.json', '--only=').returncode == 2
     assert run(place, 'nowhere.json').returncode == 2
-
-
-def test_help_tells_of_each_flag_and_the_script_is_executable(place: Path) -> None:
-    done = run(place, '--help')
-    assert done.returncode == 0
-    for flag in ('inventory', '--only', '--jobs', '-n'):
-        assert flag in done.stdout
-    assert os.access(MANY_HOSTS, os.X_OK)

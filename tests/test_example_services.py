@@ -9,17 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 from typing import IO
 
 import pytest
 
 from tests import scripts
-from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command
+from tests.scripts import ENVIRONMENT, SECONDS, Done, command, counts, killed_late
 
 pytestmark = pytest.mark.slow
-
-SERVICES = EXAMPLES / 'services.py'
 
 ANSWER = 'shop(pricing(store), stock(store))\n'
 # How long a service may take to start where the machine is busy.
@@ -65,22 +62,19 @@ def run(place: Path, *flags: str) -> Done:
 @contextmanager
 def started(place: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """Start the script in a session of its own, as a terminal does."""
-    with subprocess.Popen(
-        command('services.py', *flags),
-        cwd=place,
-        env=environment(place),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        late = Timer(SECONDS, process.kill)
-        late.start()
-        try:
-            yield process
-        finally:
-            late.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            command('services.py', *flags),
+            cwd=place,
+            env=environment(place),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+        killed_late(process),
+    ):
+        yield process
 
 
 def read_to(stream: IO[str] | None, *patterns: str) -> None:
@@ -93,14 +87,10 @@ def read_to(stream: IO[str] | None, *patterns: str) -> None:
         missing -= {each for each in missing if re.search(each, line)}
 
 
-def counts(stderr: str) -> str:
-    return stderr.partition(' in ')[0]
-
-
 @pytest.mark.sample
 def test_all_services_are_started_checked_and_stopped_in_reverse(place: Path) -> None:
     done = run(place)
-    assert (done.returncode, counts(done.stderr)) == (0, '11 Jobs: 5 ok, 6 changed')
+    assert (done.returncode, counts(done)) == (0, '11 Jobs: 5 ok, 6 changed')
     assert done.stdout == ANSWER + STOPPED
 
 
@@ -195,11 +185,3 @@ def test_service_that_ends_by_itself_is_told_of_and_the_others_are_stopped(place
         stdout, stderr = process.communicate(timeout=SECONDS)
     assert (process.returncode, stdout) == (1, STOPPED.partition('\n')[2])
     assert 'recheck: ' in stderr and 'RuntimeError: stock has ended with status -9.\n' in stderr
-
-
-def test_help_tells_of_each_flag_and_the_script_is_executable(place: Path) -> None:
-    done = run(place, '--help')
-    assert done.returncode == 0
-    for flag in ('--serve', '--patience', '--mute', '-v'):
-        assert flag in done.stdout
-    assert os.access(SERVICES, os.X_OK)

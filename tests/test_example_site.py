@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
 from tests import scripts
-from tests.scripts import ENVIRONMENT, EXAMPLES, SECONDS, Done, command, counts
+from tests.scripts import ENVIRONMENT, SECONDS, Done, command, counts, killed_late
 
 pytestmark = pytest.mark.slow
-
-SITE = EXAMPLES / 'site.py'
 
 
 @pytest.fixture
@@ -38,22 +34,19 @@ def run(place: Path, *flags: str) -> Done:
 @contextmanager
 def served(place: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start the script with --serve; give it and the address once it answers there."""
-    with subprocess.Popen(
-        command('site.py', '--serve', *flags),
-        cwd=place,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        late = Timer(SECONDS, process.kill)
-        late.start()
-        try:
-            assert process.stdout is not None
-            yield process, process.stdout.readline().removeprefix('Serving at ').strip()
-        finally:
-            late.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            command('site.py', '--serve', *flags),
+            cwd=place,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+        killed_late(process),
+    ):
+        assert process.stdout is not None
+        yield process, process.stdout.readline().removeprefix('Serving at ').strip()
 
 
 def can_connect(url: str) -> bool:
@@ -153,11 +146,3 @@ def test_given_port_is_used(place: Path) -> None:
         port = other.getsockname()[1]
     with served(place, f'--port={port}') as (_, url):
         assert url == f'http://127.0.0.1:{port}/'
-
-
-def test_help_tells_of_each_flag_and_the_script_is_executable(tmp_path: Path) -> None:
-    done = run(tmp_path, '--help')
-    assert done.returncode == 0
-    for flag in ('--folder', '--text', '--title', '--port', '--serve', '-n', '-v', '--graph'):
-        assert flag in done.stdout
-    assert os.access(SITE, os.X_OK)

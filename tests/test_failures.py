@@ -27,6 +27,7 @@ from dojobber._failures import (
     trace,
 )
 from dojobber._own_code import PACKAGE
+from tests.odd_errors import Empty, Unsure
 
 ERROR, INTERRUPT = ValueError('an error'), KeyboardInterrupt()
 #: Past an attribute that hides it.
@@ -356,20 +357,6 @@ class Hidden(Exception):
 
     @__traceback__.setter
     def __traceback__(self, value: Any) -> None:
-        raise TypeError
-
-
-class Empty(Exception):
-    """Be false."""
-
-    def __len__(self) -> int:
-        return 0
-
-
-class Unsure(Exception):
-    """Be neither true nor false."""
-
-    def __bool__(self) -> bool:
         raise TypeError
 
 

@@ -16,24 +16,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
 
 from dojobber import Job, RunonlyJob, main
+from tests.ctrl_c import traced
+from tests.scripts import killed_late
+from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SECONDS = 60
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EACH = pytest.mark.parametrize('number', ALL)
 #: In a process of its own each of them takes a while.
 EACH_IN_A_PROCESS = pytest.mark.parametrize(
-    'number',
-    [
-        signal.SIGTERM,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGHUP)),
-    ],
+    'number', sampled([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 )
 
 done: list[str] = []
@@ -106,19 +103,16 @@ def started(
         'stderr': subprocess.PIPE,
         **settings,
     }
-    with subprocess.Popen(
-        ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
-        text=True,
-        **settings,
-    ) as process:
-        late = Timer(SECONDS, process.kill)
-        late.start()
-        try:
-            yield process
-        finally:
-            late.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            ['sh', '-c', shell, 'sh', sys.executable, str(script), *words],
+            env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'TERM': 'xterm'},
+            text=True,
+            **settings,
+        ) as process,
+        killed_late(process),
+    ):
+        yield process
 
 
 def read_to(stream: Any, text: str) -> None:
@@ -134,10 +128,10 @@ def read_to(stream: Any, text: str) -> None:
     ('where', 'cleanups'),
     [
         ('plan', ''),
-        ('init', 'tables back\n'),
-        ('check', 'tables back\n'),
         ('run', 'band gone\ntables back\n'),
-        ('recheck', 'band gone\ntables back\n'),
+        pytest.param('init', 'tables back\n', marks=pytest.mark.slow),
+        pytest.param('check', 'tables back\n', marks=pytest.mark.slow),
+        pytest.param('recheck', 'band gone\ntables back\n', marks=pytest.mark.slow),
     ],
 )
 def test_signal_in_the_code_of_the_script_ends_the_run_and_calls_cleanups(
@@ -153,7 +147,7 @@ def test_signal_in_the_code_of_the_script_ends_the_run_and_calls_cleanups(
 
 
 @EACH_IN_A_PROCESS
-@pytest.mark.parametrize('flags', [(), ('-j2',)], ids=['serial', 'threads'])
+@pytest.mark.parametrize('flags', sampled([(), ('-j2',)]), ids=['serial', 'threads'])
 def test_signal_in_a_wait_ends_the_run_and_calls_cleanups(
     flags: tuple[str, ...], number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -225,7 +219,7 @@ def test_report_of_a_run_that_was_ended_is_written(tmp_path: Path) -> None:
     assert '"interrupted"' in report.read_text()
 
 
-@pytest.mark.parametrize('flags', [(), ('-q',)], ids=['', 'quiet'])
+@pytest.mark.parametrize('flags', sampled([(), ('-q',)]), ids=['', 'quiet'])
 def test_ctrl_c_at_a_terminal_ends_the_run_and_its_progress(
     flags: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -419,23 +413,17 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
             handler(signal.SIGINT, frame)
         return walk
 
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
+    with traced(enter):
         yield
-    finally:
-        sys.settrace(before)
 
 
-@pytest.mark.parametrize(
-    'flags',
-    [(), *(pytest.param((each,), marks=pytest.mark.slow) for each in ('-j2', '--list', '--graph'))],
-)
+@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize('flags', sampled([(), ('-j2',), ('--list',), ('--graph',)]))
 def test_ctrl_c_before_any_line_is_status_130_and_loses_no_cleanup(
-    flags: tuple[str, ...], capfd: pytest.CaptureFixture[str], tmp_path: Path
+    flags: tuple[str, ...], step: int, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     report = f'--report={tmp_path}/report.json'
-    for position in itertools.count():
+    for position in itertools.count(0, step):
         done.clear()
         where: list[str] = []
         with pressed_at_line_of_main(position, where.append):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -111,9 +112,16 @@ def imports(node: ast.AST) -> Iterator[str]:
         yield from (f'{node.module}.{alias.name}' for alias in node.names)
 
 
+@cache
 def parsed() -> dict[str, ast.Module]:
     """Return the syntax trees of the package's modules, by name."""
     return {module_name(path): ast.parse(path.read_text()) for path in PACKAGE.rglob('*.py')}
+
+
+@cache
+def nodes() -> dict[str, list[ast.AST]]:
+    """Return all nodes of these trees."""
+    return {module: [*ast.walk(tree)] for module, tree in parsed().items()}
 
 
 def module_name(path: Path) -> str:
@@ -186,7 +194,7 @@ LOADED_LATE = {
 
 def test_modules_import_at_their_top_but_for_the_doors_and_what_is_loaded_late() -> None:
     for module, tree in parsed().items():
-        below = [node for node in ast.walk(tree) if node not in tree.body]
+        below = {*nodes()[module]} - {*tree.body}
         names = {name for node in below for name in imports(node)}
         doors = {target(name) for name in names if name.startswith('dojobber.')}
         others = {name.partition('.')[0] for name in names} - {'dojobber'}
@@ -199,10 +207,10 @@ def test_doors_lead_into_a_wing() -> None:
     assert wings == {'_executors', '_output'}
 
 
-def private_names(tree: ast.Module) -> set[str]:
+def private_names(module: str) -> set[str]:
     """Return the private names that a module defines, whatever they are names of."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes()[module]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -220,21 +228,20 @@ def is_own(node: ast.Attribute) -> bool:
 
 
 def test_no_module_reads_the_private_fields_of_another() -> None:
-    trees = parsed()
-    own = {module: private_names(tree) for module, tree in trees.items()}
+    own = {module: private_names(module) for module in nodes()}
     everywhere = set().union(*own.values())
     assert [
         (module, ast.unparse(node))
-        for module, tree in trees.items()
-        for node in ast.walk(tree)
+        for module, below in nodes().items()
+        for node in below
         if isinstance(node, ast.Attribute) and node.attr in everywhere - own[module]
         if not is_own(node)
     ] == []
 
 
 def test_modules_import_nothing_but_the_standard_library() -> None:
-    for module, tree in parsed().items():
-        tops = {name.split('.')[0] for node in ast.walk(tree) for name in imports(node)}
+    for module, below in nodes().items():
+        tops = {name.split('.')[0] for node in below for name in imports(node)}
         assert tops <= {*sys.stdlib_module_names, 'dojobber'}, module
 
 

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 def test_script_that_passes_the_type_checker_runs() -> None:
     done = subprocess.run(
         [sys.executable, '-W', 'error', REPOSITORY / 'tests' / 'typing' / 'good.py'],

@@ -131,7 +131,7 @@ def timeless(plan: Plan) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
-@pytest.mark.parametrize('numbers', seeds(60, sample=10), ids=str)
+@pytest.mark.parametrize('numbers', seeds(60, sample=4), ids=str)
 def test_random_plans_on_one_worker_come_to_what_the_model_predicts(
     pool: Pool, tmp_path: Path, numbers: range
 ) -> None:
@@ -230,6 +230,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
     script = tmp_path / 'script.py'
     script.write_text(MAIN.format(opens=pool.opens, closes=pool.closes))
@@ -262,7 +263,7 @@ def test_super_finds_its_way_in_classes_that_travel(pool: Pool) -> None:
 
 def test_job_at_the_end_of_a_long_chain_is_sent_alone(pool: Pool) -> None:
     chain: type[Job] = DummyJob.clone('0')
-    for number in range(1, 3000):
+    for number in range(1, 1500):
         chain = DummyJob.clone(str(number), DEPS=(chain,))
     dojob = pool.run(There.clone('end', DEPS=(chain,)))
     assert dojob.success()
@@ -736,6 +737,7 @@ def script(pool: Pool, tmp_path: Path) -> Iterator[Interrupted]:
         script.process.communicate()
 
 
+@pytest.mark.slow
 def test_interrupt_waits_for_what_is_under_way(script: Interrupted) -> None:
     script.press()
     script.line()
@@ -770,6 +772,7 @@ def test_interrupt_of_the_whole_group_cleans_up(pool: Pool, script: Interrupted)
     assert len(statuses) == 6
 
 
+@pytest.mark.slow
 def test_second_interrupt_stops_the_waiting_and_holds_back(
     pool: Pool, script: Interrupted, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value, names_of_main
+from tests.seeds import sampled
 
 ABOVE = """
 import functools
@@ -123,17 +124,16 @@ DRIVER = os.getpid()
 Rebound = Rebound.clone('Rebound', WORD='below')
 Hello = Rebound.clone('Hello', WORD='hello')
 jobs = Child, Sized, Fails, Gives, Rebound, Hello
-for method in METHODS:
-    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
-        for _ in range(2):
-            dojob = DoJobber()
-            dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=pool)
-            dojob.checknrun()
-            results = dict(dojob.noderesults)
-            assert type(results.pop('Gives')) is Value
-            print(results == WANTED, {type(each) for each in dojob.nodeexceptions.values()})
-            if results != WANTED:
-                print(results, dojob.nodeexceptions)
+with ProcessPoolExecutor(1, multiprocessing.get_context(METHOD)) as pool:
+    for _ in range(2):
+        dojob = DoJobber()
+        dojob.configure(DummyJob.clone('All', DEPS=jobs), executor=pool)
+        dojob.checknrun()
+        results = dict(dojob.noderesults)
+        assert type(results.pop('Gives')) is Value
+        print(results == WANTED, {type(each) for each in dojob.nodeexceptions.values()})
+        if results != WANTED:
+            print(results, dojob.nodeexceptions)
 """
 WANTED = {
     'Child': [[7], 'x', 'static', 'Child', 'property', 'cached', 'base'],
@@ -155,28 +155,31 @@ def run(*command: str, text: str = '') -> subprocess.CompletedProcess[str]:
     )
 
 
-def script(*methods: str, guard: bool = True) -> str:
-    below = f'METHODS = {methods!r}\nWANTED = {WANTED!r}\n{BELOW}'
+def script(method: str, guard: bool = True) -> str:
+    below = f'METHOD = {method!r}\nWANTED = {WANTED!r}\n{BELOW}'
     if not guard:
         return ABOVE + below
     lines = '\n'.join('    ' + line for line in below.splitlines())
     return f"{ABOVE}\n\nif __name__ == '__main__':\n{lines}\n"
 
 
-METHODS = 'fork', 'spawn', 'forkserver'
 GOOD = "True {<class '__main__.NotYet'>}\n" * 2
+each_method = pytest.mark.parametrize('method', sampled(['spawn', 'fork', 'forkserver']))
 
 
-def test_jobs_below_the_main_guard_travel(tmp_path: Path) -> None:
+@each_method
+def test_jobs_below_the_main_guard_travel(method: str, tmp_path: Path) -> None:
     path = tmp_path / 'script.py'
-    path.write_text(script(*METHODS))
+    path.write_text(script(method))
     done = run(str(path))
-    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+    assert (done.stdout, done.stderr) == (GOOD, '')
 
 
-def test_jobs_on_the_command_line_travel() -> None:
-    done = run('-c', script(*METHODS, guard=False))
-    assert (done.stdout, done.stderr) == (GOOD * 3, '')
+@pytest.mark.slow
+@each_method
+def test_jobs_on_the_command_line_travel(method: str) -> None:
+    done = run('-c', script(method, guard=False))
+    assert (done.stdout, done.stderr) == (GOOD, '')
 
 
 def test_jobs_on_stdin_travel_to_forked_workers_and_are_refused_for_others() -> None:

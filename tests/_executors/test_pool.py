@@ -686,11 +686,9 @@ class Leaves:
         sys.exit('no licence')
 
 
-def test_exit_while_a_request_is_pickled_fails_its_job_alone() -> None:
-    context = multiprocessing.get_context('spawn')
+def test_exit_while_a_request_is_pickled_fails_its_job_alone(fragile: Executor) -> None:
     dojob = DoJobber()
-    with ProcessPoolExecutor(1, context) as executor:
-        dojob.configure(There, executor=executor)
-        dojob.set_args(Leaves())
-        dojob.checknrun()
+    dojob.configure(There, executor=fragile)
+    dojob.set_args(Leaves())
+    dojob.checknrun()
     assert 'SystemExit: no licence' in str(dojob.nodeexceptions['There'])

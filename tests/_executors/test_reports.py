@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RemoteError, RemoteValue, RunonlyJob
 from dojobber.report import JobReport, Report
 from tests.fakes import FakeClock
+from tests.seeds import sampled
 
 COPIES: list[Callable[[Any], Any]] = [
-    *(lambda each, p=p: pickle.loads(pickle.dumps(each, p)) for p in range(2, 6)),
     copy.deepcopy,
     lambda each: copy.deepcopy(pickle.loads(pickle.dumps(each))),
+    *(lambda each, p=p: pickle.loads(pickle.dumps(each, p)) for p in (5, 4, 3, 2)),
 ]
-copied = pytest.mark.parametrize('travel', COPIES, ids=['2', '3', '4', '5', 'deepcopy', 'twice'])
+copied = pytest.mark.parametrize(
+    'travel', sampled(COPIES, 2), ids=['deepcopy', 'twice', '5', '4', '3', '2']
+)
 
 
 def report(*jobs: type[Job], **options: Any) -> Report:
@@ -172,15 +176,21 @@ def failing(number: int, make: Callable[[], BaseException]) -> type[Job]:
     return Fails.clone(f'Fails {number}')
 
 
+@cache
+def originals() -> list[tuple[Report, list[Any]]]:
+    """Return two reports of all failures, and their texts."""
+    jobs = [failing(number, make) for number, make in enumerate(ERRORS)]
+    reports = [report(*jobs, no_act=no_act) for no_act in (False, True)]
+    return [(each, texts(each)) for each in reports]
+
+
 @copied
 def test_copy_says_what_the_original_says(travel: Callable[[Any], Any]) -> None:
-    jobs = [failing(number, make) for number, make in enumerate(ERRORS)]
-    for no_act in (False, True):
-        original = report(*jobs, no_act=no_act)
-        assert texts(travel(original)) == texts(original)
+    for original, said in originals():
+        assert texts(travel(original)) == said
 
 
-@pytest.mark.parametrize('make', ERRORS)
+@pytest.mark.parametrize('make', sampled(ERRORS, 3))
 def test_copy_says_of_one_failure_what_the_original_says(
     make: Callable[[], BaseException],
 ) -> None:
