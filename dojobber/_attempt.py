@@ -7,6 +7,7 @@ nothing of other tries or Jobs, nor of who listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
@@ -50,7 +51,8 @@ class PhaseResult(NamedTuple):
     seconds: float
 
 
-class TryContext(NamedTuple):
+@dataclass(slots=True)
+class TryContext:
     """The context that all tries of a run share."""
 
     #: The arguments of the hooks.
@@ -137,10 +139,11 @@ def attempt(
     result, error, seconds = _call(token, _CHECK, began, job, context, changed)
     if error is None:
         timed = began - started, seconds
-        record: TryRecord = _new_tuple(TryRecord, (started, timed, _CHECK, result, *_PASSED))
+        fields = started, timed, _CHECK, result, None, None, False, None, False, False
+        record: TryRecord = _new_tuple(TryRecord, fields)
         return record
     try:
-        if context.no_act or _gives_up(error) or not is_failure(error):
+        if context.no_act or not is_failure(error) or _gives_up(error):
             return _without_run(job, started, (began - started, seconds), error, context.no_act)
         return _run_and_recheck(
             token, job, started, (began - started, seconds), error, context, changed
@@ -184,7 +187,7 @@ def _call(
     context: TryContext,
     changed: tuple[str, ...] | None,
     registered: list[bool] | None = None,
-) -> PhaseResult:
+) -> tuple[Any, BaseException | None, float]:
     """Go through one phase: call its hook in the directory of the run, and tell who listens.
 
     Args:
@@ -211,13 +214,13 @@ def _call(
         error = None
     except BaseException as caught:
         result, error = None, strip_own_frames(caught)
-    ended: PhaseResult = _new_tuple(PhaseResult, (result, error, context.clock() - began))
+    seconds = context.clock() - began
     try:
         if on_phase is not None:
-            on_phase(token, phase, ended)
-        return ended
+            on_phase(token, phase, PhaseResult(result, error, seconds))
+        return result, error, seconds
     finally:
-        del error, ended  # as above
+        del error  # as above
 
 
 def _check_for_change(job: Any, phase: Phase, context: TryContext, changed: tuple[str, ...]) -> Any:

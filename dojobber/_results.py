@@ -255,9 +255,10 @@ class Results:
             self._earlier[node] = totals if earlier is None else earlier.plus(totals)
             self._release(last.run, record.exception)  # it no longer decides
         self._last[node] = record
-        if record.check is not None:
-            self._release(record.check, record.exception)
-            self._release(record.run, record.exception)
+        if record.check is not None and not self._keep_frames:
+            for failure in record.check, record.run:
+                if failure is not None and failure.exception is not record.exception:
+                    release_frames(failure.exception)
 
     def _release(self, failure: Failure | None, deciding: BaseException | None) -> None:
         """Let go of the frames of an exception that did not decide."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from pickle import loads
 from typing import Any, NamedTuple, Protocol, cast
@@ -89,7 +90,7 @@ class ThreadTransport:
             tell: hears of phases, from any thread.
         """
         self._executor = pool.executor
-        self._context = context if context.on_phase is None else context._replace(on_phase=tell)
+        self._context = context if context.on_phase is None else replace(context, on_phase=tell)
         self._here = context
         self._is_within = is_within(pool.executor)
 
