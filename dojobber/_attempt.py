@@ -99,10 +99,6 @@ class TryRecord(NamedTuple):
     gave_up: bool = False
 
 
-#: The rest of the record of a try that passed at once.
-_PASSED = (None, None, False, None, False, False)
-
-
 def attempt(
     token: Any,
     job_class: type[Job],
@@ -131,23 +127,21 @@ def attempt(
             job.global_storage = context.global_storage
     except BaseException as caught:
         return _not_made(token, started, strip_own_frames(caught), context)
-    began = started
+    made = 0.0
     if on_phase is not None or job_class in context.special:
-        began = context.clock()
+        made = context.clock() - started
     if on_phase is not None:
-        on_phase(token, _INIT, PhaseResult(None, None, began - started))
-    result, error, seconds = _call(token, _CHECK, began, job, context, changed)
+        on_phase(token, _INIT, PhaseResult(None, None, made))
+    result, error, took = _call(token, _CHECK, started + made, job, context, changed)
+    seconds = made, took
     if error is None:
-        timed = began - started, seconds
-        fields = started, timed, _CHECK, result, None, None, False, None, False, False
+        fields = started, seconds, _CHECK, result, None, None, False, None, False, False
         record: TryRecord = _new_tuple(TryRecord, fields)
         return record
     try:
         if context.no_act or not is_failure(error) or _gives_up(error):
-            return _without_run(job, started, (began - started, seconds), error, context.no_act)
-        return _run_and_recheck(
-            token, job, started, (began - started, seconds), error, context, changed
-        )
+            return _without_run(job, started, seconds, error, context.no_act)
+        return _run_and_recheck(token, job, started, seconds, error, context, changed)
     finally:
         del error  # its traceback leads to the hook's frame, and from there back to this one
 
@@ -198,6 +192,9 @@ def _call(
         context: of the run.
         changed: as in `attempt`.
         registered: in the phase of Run, gets whether there is a Cleanup, just before the call.
+
+    Returns:
+        The fields of a `PhaseResult`.
     """
     on_phase = context.on_phase
     try:
@@ -298,15 +295,13 @@ def _run_and_recheck(
         release_exceptions(job)
     gave_up = error is not None and (_gives_up(error) or _gives_up(ran))
     run = Failure.of(ran) if registered and ran is not None else None
-    fields = (
-        (started, seconds, phase, result, error)
-        + (Failure.of(check_error), bool(registered), run, False, gave_up)
-    )  # fmt: skip
+    check = Failure.of(check_error)
+    fields = started, seconds, phase, result, error, check, bool(registered), run, False, gave_up
     try:
         record: TryRecord = _new_tuple(TryRecord, fields)
         return record
     finally:
-        del error, check_error, ran, run, fields, record  # as above
+        del error, check_error, ran, check, run, fields, record  # as above
 
 
 def never_executed(result: Any, job: Job, hook: str) -> TypeError:

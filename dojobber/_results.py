@@ -116,7 +116,7 @@ class Results:
         self.ended: float | None = None
         self._is_complete = False
         #: The last try of each Job, and the totals of those before it.
-        self._last: dict[int, TryRecord] = {}
+        self._last: list[TryRecord | None] = [None] * len(graph.jobs)
         self._earlier: dict[int, Totals] = {}
         self._failed_tries: dict[int, int] = {}
         #: The failed Jobs that are to be tried again.
@@ -129,10 +129,7 @@ class Results:
 
     def succeeded(self, node: int, record: TryRecord) -> None:
         """Take in a try that passed."""
-        if record.check is None and node not in self._last:  # most tries
-            self._last[node] = record
-        else:
-            self._add(node, record)
+        self._add(node, record)
         name = self.graph.names[node]
         self.nodestatus[name] = True
         self.noderesults[name] = record.result
@@ -206,7 +203,8 @@ class Results:
             return Outcome.CHANGED if self._ran(node) else Outcome.OK
         if node in self._interrupted or self._is_complete and node in self._retried:
             return Outcome.INTERRUPTED
-        return Outcome.WOULD_RUN if self._last[node].would_run else Outcome.FAILED
+        last = self._last[node]
+        return Outcome.WOULD_RUN if last is not None and last.would_run else Outcome.FAILED
 
     def number(self, node: int) -> int:
         """Return the number of a Job's try that is in flight, or of its last if it succeeded."""
@@ -219,11 +217,11 @@ class Results:
 
     def last(self, node: int) -> TryRecord | None:
         """Return how the last try of a Job went; None if it was not tried."""
-        return self._last.get(node)
+        return self._last[node]
 
     def totals(self, node: int) -> Totals | None:
         """Return all tries of a Job, taken together; None if it was not tried."""
-        last, earlier = self._last.get(node), self._earlier.get(node)
+        last, earlier = self._last[node], self._earlier.get(node)
         if last is None:
             return None
         totals = _totals_of(last)
@@ -245,11 +243,11 @@ class Results:
         return False
 
     def _ran(self, node: int) -> bool:
-        earlier = self._earlier.get(node)
-        return self._last[node].ran or earlier is not None and earlier.ran
+        tries = self._last[node], self._earlier.get(node)
+        return any(each is not None and each.ran for each in tries)
 
     def _add(self, node: int, record: TryRecord) -> None:
-        last = self._last.get(node)
+        last = self._last[node]
         if last is not None:
             earlier, totals = self._earlier.get(node), _totals_of(last)
             self._earlier[node] = totals if earlier is None else earlier.plus(totals)
