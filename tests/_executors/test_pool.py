@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -21,7 +23,7 @@ from concurrent.futures import (
 from contextlib import ExitStack
 from pathlib import Path
 from pickle import PicklingError, UnpicklingError
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,6 +42,7 @@ from tests._executors.travelling import (
     Held,
     Here,
     Locks,
+    Shown,
     There,
     allow,
     noted,
@@ -490,6 +493,80 @@ def test_futures_that_are_pending_while_they_are_executed_are_waited_for(tmp_pat
         dojob.checknrun()
     assert dojob.nodestatus == {'Held': True}
     assert noted(tmp_path)[-1] == 'cleanup Held'
+
+
+def local_function(name: str) -> Any:
+    return LOCAL[name]
+
+
+LOCAL: dict[str, Any] = {}
+
+
+class Cloud(pickle.Pickler):
+    """Stands for the pickler of cloudpickle, which pickles what is within functions."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, FunctionType) and '<locals>' in obj.__qualname__:
+            LOCAL[obj.__qualname__] = obj
+            return local_function, (obj.__qualname__,)
+        return NotImplemented
+
+
+@pytest.mark.parametrize('package', ['mpi4py', 'loky', 'distributed', 'threads of Dask'])
+@pytest.mark.parametrize('is_loaded', [False, True])
+def test_executors_of_clusters_are_sent_bytes_by_cloudpickle_if_need_be(
+    monkeypatch: pytest.MonkeyPatch, package: str, is_loaded: bool
+) -> None:
+    sent: list[type] = []
+    is_of_threads = package == 'threads of Dask'
+
+    class Bytes(Lying):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            sent.extend(map(type, args))
+            return super().submit(call, *args)
+
+    class Inner(Job):
+        def Check(self) -> str:
+            return self.word
+
+        @functools.cached_property
+        def word(self) -> str:
+            return type(self).__name__
+
+    Bytes.__module__ = 'distributed' if is_of_threads else package
+    executor = Bytes()
+    if is_of_threads:
+        cluster = SimpleNamespace(processes=False)
+        executor._client = SimpleNamespace(cluster=cluster)  # type: ignore[attr-defined]
+    module = SimpleNamespace(CloudPickler=Cloud) if is_loaded else None
+    monkeypatch.setitem(sys.modules, 'cloudpickle', module)
+    monkeypatch.setitem(sys.modules, 'joblib.externals.cloudpickle', None)
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(There, Inner)), executor=executor)
+    dojob.checknrun()
+    assert dojob.nodestatus['There'] is True
+    if is_loaded:
+        assert dojob.noderesults['Inner'] == 'Inner'
+        assert sent == [bytes, bytes]
+    elif is_of_threads:
+        assert bytes not in sent
+    else:
+        assert 'pickle' in str(dojob.nodeexceptions['Inner'])
+        assert sent == [bytes]
+
+
+def test_cluster_is_sent_what_cloudpickle_can_not_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Live(Lying):
+        pass
+
+    Live.__module__ = 'distributed'
+    monkeypatch.setitem(sys.modules, 'cloudpickle', SimpleNamespace(CloudPickler=Cloud))
+    dojob = DoJobber()
+    dojob.configure(Shown, executor=Live())
+    dojob.set_args(lock := threading.Lock())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Shown': True}
+    assert lock.acquire(blocking=False)
 
 
 @pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads'])
