@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from types import CoroutineType
 from typing import Any
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
@@ -172,7 +173,9 @@ def as_future(given: Any, executor: Executor) -> Future[Any]:
     """
     needed = 'add_done_callback', 'exception', 'result', 'cancel'
     is_future = all(callable(getattr(given, name, None)) for name in needed)
-    if not is_future or hasattr(given, '_asyncio_future_blocking'):
+    if isinstance(given, CoroutineType):
+        given.close()  # else Python warns of what was never awaited
+    if isinstance(given, type) or not is_future or hasattr(given, '_asyncio_future_blocking'):
         raise RuntimeError(
             f'submit() of an executor must return a concurrent.futures.Future, '
             f'got {safe_repr(given)} from {safe_repr(executor)}'

@@ -319,6 +319,7 @@ def test_functions_that_know_each_other_and_modules_travel() -> None:
 
 
 IN_PROCESS = """
+import dataclasses
 import functools
 import math
 from dojobber import Job
@@ -366,6 +367,13 @@ TABLE = {{}}
     class Meta(type):
         pass
 
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Job):
+        size: int = dataclasses.field(default=3, metadata={{'unit': 'MB'}})
+
+        def Check(self):
+            return dataclasses.asdict(self)
+
     class Typed(Job, metaclass=Meta):
         def Check(self):
             return type(type(self)).__name__
@@ -393,10 +401,11 @@ def test_classes_of_a_script_are_made_again_where_they_are_not_known(
     found = names_of_main() if is_known else None
     assert found is None or found >= {'functools', 'math', 'Job', 'TABLE'}
     jobs = [names['counted'](9), names['Registered'], names['OnSlotted'], names['Typed']]
+    jobs.append(names['Frozen'])
     sent = [dumps_by_value(job, found if is_known else set(), job) for job in jobs]
     as_main(monkeypatch, file, IN_PROCESS.format(guard='if False:') if is_known else '')
     made = [loads_by_value(data) for data in sent]
-    assert [job().Check() for job in made] == [(9.0, 3.0, 9), 4, 'slotted', 'Meta']
+    assert [job().Check() for job in made] == [(9.0, 3.0, 9), 4, 'slotted', 'Meta', {'size': 3}]
     assert made[1].__bases__[0].__name__ == 'Base'
 
 

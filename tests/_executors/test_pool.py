@@ -569,14 +569,76 @@ def test_cluster_is_sent_what_cloudpickle_can_not_pickle(monkeypatch: pytest.Mon
     assert lock.acquire(blocking=False)
 
 
-@pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads'])
+def future_that(callback: Any = None, **methods: Any) -> Future[Any]:
+    """Return a future of which some methods lie."""
+    if callback is not None:
+        methods['add_done_callback'] = callback
+    made: Future[Any] = type('Lies', (Future,), methods)()
+    return made
+
+
+def run_with_future(make: Any, base: type[Executor]) -> DoJobber:
+    """Run a Job whose try is executed at once, and comes back by a future that lies."""
+
+    class Lies(base):  # type: ignore[misc, valid-type]
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = make()
+            future.set_result(call(*args))
+            return future
+
+    dojob = DoJobber()
+    executor = Lies()
+    dojob.configure(DummyJob.clone('root', DEPS=(There,)), executor=executor, max_in_flight=1)
+    dojob.checknrun()
+    return dojob
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+@pytest.mark.parametrize(
+    'callback',
+    [
+        lambda self, call: call(None),
+        lambda self, call: call(Future()),  # as of a future that is wrapped around another
+        lambda self, call: [call(self), call(self)],
+    ],
+)
+def test_try_comes_back_whatever_its_future_says_of_itself(base: Any, callback: Any) -> None:
+    assert run_with_future(lambda: future_that(callback), base).success()
+    assert run_with_future(lambda: future_that(__hash__=None), base).success()
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+def test_future_that_takes_no_callback_ends_the_run(base: Any) -> None:
+    def refuse(self: Any, call: Any) -> None:
+        raise RuntimeError('no callbacks')
+
+    with pytest.raises(RuntimeError, match='no callbacks'):
+        run_with_future(lambda: future_that(refuse), base)
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+def test_future_that_gives_no_record_fails_the_job_for_good(base: Any) -> None:
+    dojob = run_with_future(lambda: future_that(result=lambda self: None), base)
+    assert dojob.nodestatus == {'There': False, 'root': None}
+    assert isinstance(dojob.nodeexceptions['There'], TypeError)
+    assert dojob.report().jobs[0].tries == 1
+
+
+@pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads', 'class', 'coroutine'])
 def test_submit_that_gives_no_future_ends_the_run(kind: str) -> None:
     loop = asyncio.new_event_loop()
     loop.close()
 
+    async def coroutine() -> None:
+        pass
+
     class Wrong(ThreadPoolExecutor if kind == 'threads' else Executor):  # type: ignore[misc]
         def submit(self, *args: Any) -> Any:
-            return asyncio.Future(loop=loop) if kind == 'asyncio' else object()
+            kinds: dict[str, Any] = {
+                'asyncio': lambda: asyncio.Future(loop=loop),
+                'class': lambda: Future,
+            }
+            return kinds.get(kind, coroutine if kind == 'coroutine' else object)()
 
     dojob = DoJobber()
     dojob.configure(There, executor=Wrong(), max_in_flight=1)
