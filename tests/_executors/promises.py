@@ -247,7 +247,7 @@ class Slotted(Base):
         if count < 3:
             raise ValueError('not yet')
         self.slot = self.static(), self.name(), self.shown, self.cached
-        return [*self.slot]
+        return [*self.slot, isinstance(self, Slotted)]
 
 
 def main():
@@ -288,7 +288,7 @@ def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
         'Invite Ann': ['ann', here],
         'Invite Eve': ['eve', here],
         'Twice': ['twice', here] * 2,
-        'Slotted': ['static', 'Slotted', 'shown', 'cached'],
+        'Slotted': ['static', 'Slotted', 'shown', 'cached', True],
         'root': None,
     }
     results, nothing = done.stdout.rsplit(' ', 1)

@@ -45,7 +45,7 @@ IPYPARALLEL = Kind(
     'ipyparallel',
     (sys.executable,),
     'import ipyparallel; cluster = ipyparallel.Cluster(n=2, log_level=40); '
-    'client = cluster.start_and_connect_sync(); client[:].use_cloudpickle(); '
+    'client = cluster.start_and_connect_sync(); '
     'executor = client.executor()',
     'client.close(); cluster.stop_cluster_sync()',
 )
