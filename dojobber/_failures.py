@@ -202,7 +202,9 @@ def safe_str(error: BaseException) -> str:
     """Return the text of an exception."""
     try:
         return str.__str__(str(error))  # without what a subclass of str may add
-    except (Exception, SystemExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it may be the panic of an extension module
         return f'<unprintable {class_name(error)} object>'
 
 
@@ -210,7 +212,9 @@ def safe_repr(value: object) -> str:
     """Return the repr of a value, whatever its own code does."""
     try:
         return repr(value)
-    except (Exception, SystemExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # as above
         return object.__repr__(value)
 
 

@@ -23,6 +23,7 @@ from dojobber._failures import (
     notes,
     parts,
     release_frames,
+    safe_repr,
     safe_str,
     trace,
 )
@@ -209,6 +210,28 @@ def test_failure_is_made_of_an_exception_that_hides() -> None:
     assert safe_str(error) == '<unprintable Shy object>'
     assert notes(error) == []
     assert 'Shy' in trace(error)
+
+
+class Panic(BaseException):
+    pass
+
+
+@pytest.mark.parametrize('panic', [Panic, SystemExit, ValueError, KeyboardInterrupt])
+def test_only_ctrl_c_comes_through_what_is_shown(panic: type[BaseException]) -> None:
+    class Loud(Exception):
+        def __str__(self) -> str:
+            raise panic
+
+        __repr__ = __str__
+
+    error = Loud()
+    if panic is KeyboardInterrupt:
+        for show in (safe_str, safe_repr):
+            with pytest.raises(KeyboardInterrupt):
+                show(error)
+    else:
+        assert safe_str(error) == '<unprintable Loud object>'
+        assert 'Loud object at ' in safe_repr(error)
 
 
 def test_message_is_plain_text_whatever_str_returns() -> None:

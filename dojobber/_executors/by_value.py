@@ -14,12 +14,26 @@ import marshal
 import pickle
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
+from threading import RLock
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from dojobber._executors.pickling import WRAPPERS, PackedClass, is_tied, pack_shallow, unpack_class
+from dojobber._executors.pickling import (
+    PackedClass,
+    is_tied,
+    pack_shallow,
+    taken_apart,
+    unpack_class,
+    update_class,
+)
+
+#: Is to follow a value that was pickled by other means, for `loads_by_value`.
+NOTHING_UNFILLED = pickle.dumps(None)
+# A worker process may have several threads, as Dask's do. A class that one of them uses gets no
+# functions that are not filled yet.
+_loading = RLock()
+_updates: list[tuple[type, dict[str, Any]]] = []
 
 
 def names_of_main() -> set[str] | None:
@@ -81,8 +95,9 @@ class ByValuePickler(ForkingPickler):
 
     def dump_all(self, value: object, job_class: type) -> None:
         """Pickle a value, after the bases of a class: they must be whole when that is made."""
-        bases = [each for each in reversed(job_class.__mro__) if not self.is_found(each)]
-        for each in (*bases, value):
+        metaclass: type = type(job_class)
+        bases = [*metaclass.__mro__[::-1], *job_class.__mro__[::-1]]
+        for each in (*[each for each in bases if not self.is_found(each)], value):
             self.dump(each)
             while self._unfilled:
                 functions, self._unfilled = self._unfilled, []
@@ -100,9 +115,7 @@ class ByValuePickler(ForkingPickler):
             return _make_class, (pack_shallow(obj, obj.__bases__), self._is_global(obj))
         if kind is ModuleType:
             return importlib.import_module, (obj.__name__,)
-        if kind in WRAPPERS:
-            return kind, tuple(getattr(obj, part) for part in WRAPPERS[kind])
-        return NotImplemented
+        return taken_apart(obj) or NotImplemented
 
     def is_found(self, obj: Any) -> bool:
         if obj.__module__ != '__main__':
@@ -176,41 +189,23 @@ def loads_by_value(data: bytes) -> Any:
     """Return the value of a pickle by `dumps_by_value`."""
     file = io.BytesIO(data)
     unpickler, value = pickle.Unpickler(file), None
-    while file.tell() < len(data):
-        value = unpickler.load()
-        while (unfilled := unpickler.load()) is not None:
-            for function, contents in unfilled:
-                _fill(function, contents)
+    with _loading:
+        _updates.clear()
+        while file.tell() < len(data):
+            value = unpickler.load()
+            while (unfilled := unpickler.load()) is not None:
+                for function, contents in unfilled:
+                    _fill(function, contents)
+        for made, attributes in _updates:
+            update_class(made, attributes)
     return value
 
 
 def _make_class(packed: PackedClass, is_global: bool) -> type:
-    made: type = unpack_class(packed, _create)
+    made: type = unpack_class(packed, lambda *update: _updates.append(update))
     if is_global:
         _namespace(made.__module__)[made.__name__] = made
     return made
-
-
-class _Bare:
-    """A base for classes that get their own bases later."""
-
-
-def _create(packed: PackedClass) -> type:
-    """Make a class.
-
-    Not by the __init_subclass__ of a base of the script itself: that has noted the class in the
-    driver, and what it has noted travels, too.
-    """
-    attributes = dict(packed.attributes)
-    if packed.metaclass is type and packed.attributes['__module__'] == '__main__':
-        above = {each for base in packed.bases for each in base.__mro__} - {object}
-        builtin = [each for each in above if each.__module__ == 'builtins']
-        made = type(packed.name, (_Bare, *builtin[:1]), attributes)
-        with suppress(TypeError):  # raised where a base has __slots__
-            made.__bases__ = packed.bases
-            return made
-    whole: type = packed.metaclass(packed.name, packed.bases, attributes)
-    return whole
 
 
 def _make_function(code: bytes, module: str, qualname: str, cells: int) -> FunctionType:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,8 +33,8 @@ _LEFT_OUT = {
     '__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH', '__annotate__', '__annotate_func__',
     '__annotations_cache__',
 }  # fmt: skip
-#: Objects of these classes don't pickle, but the functions that they are made of may.
-WRAPPERS: dict[type, tuple[str, ...]] = {
+# Objects of these classes don't pickle, but the functions that they are made of may.
+_WRAPPERS: dict[type, tuple[str, ...]] = {
     staticmethod: ('__func__',),
     classmethod: ('__func__',),
     property: ('fget', 'fset', 'fdel', '__doc__'),
@@ -130,34 +131,74 @@ def _closure(function: FunctionType) -> list[Any]:
     return found
 
 
-def unpack_class(packed: Any, create: Callable[[PackedClass], type] | None = None) -> Any:
+def unpack_class(packed: Any, update: Callable[[type, dict[str, Any]], None] | None = None) -> Any:
     """Return the class that was packed, or one made like it.
 
     It is made once, since its bases may note or refuse what is made of them.
 
     Args:
         packed: by `pack_class` or `pack_shallow`.
-        create: makes the class of its parts; None means by its metaclass.
+        update: gives a class that was made before its attributes; None means `update_class`.
     """
     if not isinstance(packed, PackedClass):
         return packed
     made = _made.get(packed.token)
     if made is None:
-        made = _made[packed.token] = (create or _create)(packed)
+        made = _made[packed.token] = _create(packed)
         if len(_made) > _CLASSES:
             del _made[next(iter(_made))]
     else:
-        for name, value in packed.attributes.items():
-            type.__setattr__(made, name, value)
-            if isinstance(value, cached_property):
-                value.__set_name__(made, name)
+        (update or update_class)(made, packed.attributes)
     return made
+
+
+def update_class(made: type, attributes: dict[str, Any]) -> None:
+    """Give a class its attributes."""
+    for name, value in attributes.items():
+        type.__setattr__(made, name, value)
+        if isinstance(value, cached_property):
+            value.__set_name__(made, name)
+
+
+class _Bare:
+    """A base for classes that get their own bases later."""
 
 
 def _create(packed: PackedClass) -> type:
-    bases = tuple(map(unpack_class, packed.bases))
-    made: type = packed.metaclass(packed.name, bases, dict(packed.attributes))
-    return made
+    """Make a class.
+
+    Not by code of the script itself, in a metaclass or the __init_subclass__ of a base: that has
+    noted the class in the driver, and what it has noted travels, too.
+    """
+    attributes, bases = dict(packed.attributes), tuple(map(unpack_class, packed.bases))
+    metaclass = next(each for each in packed.metaclass.__mro__ if each.__module__ != '__main__')
+    if attributes.get('__module__') == '__main__' and metaclass in (type, ABCMeta):
+        above = {each for base in bases for each in base.__mro__} - {object}
+        builtin = [each for each in above if each.__module__ == 'builtins']
+        bare = (_Bare, *builtin[:1])
+        with suppress(TypeError):  # raised where a base has __slots__
+            made: type = metaclass.__new__(packed.metaclass, packed.name, bare, attributes)
+            made.__bases__ = bases
+            return made
+    whole: type = packed.metaclass(packed.name, bases, attributes)
+    return whole
+
+
+def taken_apart(value: object) -> tuple[Any, ...] | str | None:
+    """Return what pickle needs for wrappers of functions and dataclasses; None for all else."""
+    kind = type(value)
+    if kind in _WRAPPERS:
+        return kind, tuple(getattr(value, part) for part in _WRAPPERS[kind])
+    if kind is MappingProxyType:
+        return _make_proxy, (dict(value),)  # type: ignore[call-overload]
+    if kind.__module__ == 'dataclasses':  # its constants are compared by identity
+        known = vars(sys.modules['dataclasses']).items()
+        return next((name for name, each in known if each is value), None)
+    return None
+
+
+def _make_proxy(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)  # its class has no name by which pickle would find it
 
 
 def unpicklable_attribute(

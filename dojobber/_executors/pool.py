@@ -5,23 +5,33 @@ Owns the record of that. Sends nothing.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import CoroutineType
 from typing import Any
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
-from dojobber._executors.by_value import dumps_by_value, names_of_main
-from dojobber._executors.pickling import is_importable, unpicklable_attribute
+from dojobber._executors.by_value import NOTHING_UNFILLED, dumps_by_value, names_of_main
+from dojobber._executors.pickling import (
+    is_importable,
+    pack_class,
+    taken_apart,
+    unpicklable_attribute,
+)
 from dojobber._failures import safe_repr
 from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
 from dojobber.job import Job
 
+_Pickle = Callable[[Any, type], Any]
+# Packages whose workers are other processes, and which often use cloudpickle.
+_CLUSTERS = 'mpi4py', 'loky', 'distributed', 'ipyparallel'
 #: The executors whose workers have led to this code, one within the other.
 _entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
 
@@ -44,8 +54,8 @@ class Pool:
     in_driver: frozenset[type[Job]]
     #: Whether a class may be pickled as it is.
     by_reference: Callable[[type], bool]
-    #: Pickles a request about a Job for workers; None where the executor's own pickler does better.
-    pickle: Callable[[Any, type], bytes] | None
+    #: Pickles a request about a Job for workers, if it can; None where the executor must do that.
+    pickle: _Pickle | None
 
     def has_ended(self, error: BaseException) -> bool:
         """Return whether the executor says by an error that it can be used no more."""
@@ -98,11 +108,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
         by_reference=is_importable if is_main_found else _is_in_a_module,
-        pickle=(
-            _pickle(executor, is_main_found)
-            if needs_pickle or _package(executor) == 'mpi4py'
-            else None
-        ),
+        pickle=_pickle(executor, is_main_found, needs_pickle),
     )
     if needs_pickle:
         for job in graph.jobs:
@@ -167,7 +173,9 @@ def as_future(given: Any, executor: Executor) -> Future[Any]:
     """
     needed = 'add_done_callback', 'exception', 'result', 'cancel'
     is_future = all(callable(getattr(given, name, None)) for name in needed)
-    if not is_future or hasattr(given, '_asyncio_future_blocking'):
+    if isinstance(given, CoroutineType):
+        given.close()  # else Python warns of what was never awaited
+    if isinstance(given, type) or not is_future or hasattr(given, '_asyncio_future_blocking'):
         raise RuntimeError(
             f'submit() of an executor must return a concurrent.futures.Future, '
             f'got {safe_repr(given)} from {safe_repr(executor)}'
@@ -202,11 +210,53 @@ def _start_method(executor: Any) -> str:
     return str(executor._mp_context.get_start_method())
 
 
-def _pickle(executor: Any, is_main_found: bool) -> Callable[[Any, type], bytes]:
-    """Return what pickles for workers that import modules by name, and perhaps the script."""
-    is_interpreter = _is(executor, 'InterpreterPoolExecutor')
-    names = set[str]() if is_interpreter else None if is_main_found else names_of_main()
-    return lambda value, job: dumps_by_value(value, names, job)
+def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | None:
+    """Return what pickles requests, so that one that can't be unpickled costs its Job alone."""
+    package = _package(executor)
+    others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
+    if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
+        return others
+    is_main_imported = package == 'mpi4py' or _is(executor, 'ProcessPoolExecutor')
+    names = None if is_main_found else names_of_main() if is_main_imported else set[str]()
+
+    def pickle(value: Any, job: type) -> Any:
+        try:
+            return dumps_by_value(value, names, job)
+        except Exception:
+            if others is None:
+                raise
+            return others(value, job)
+
+    return pickle
+
+
+def _is_dask_of_threads(executor: Any) -> bool:
+    """Return whether an executor is of Dask's in this very process, whose classes are all there."""
+    cluster = getattr(getattr(executor, '_client', None), 'cluster', None)
+    return getattr(cluster, 'processes', True) is False
+
+
+def _pickle_by_cloudpickle() -> _Pickle | None:
+    """Return what pickles as packages of clusters do; None if they have not loaded cloudpickle."""
+    names = 'cloudpickle', 'joblib.externals.cloudpickle'
+    cloudpickle: Any = next((found for name in names if (found := sys.modules.get(name))), None)
+    if cloudpickle is None:
+        return None
+
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            return taken_apart(obj) or super().reducer_override(obj)
+
+    def pickle(request: Any, job: type) -> Any:
+        file = io.BytesIO()
+        packed = replace(request, job=pack_class(job, _is_in_a_module))
+        try:
+            Pickler(file).dump(packed)
+        except Exception:  # the executor's own pickler may do better, or say more
+            return packed
+        return file.getvalue() + NOTHING_UNFILLED
+
+    return pickle
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:

@@ -66,7 +66,8 @@ class ConcurrentRun(Run):
         self._pool = pool
         if not pool.has_threads:
             self.results.global_storage = SharedDict()
-        self._in_flight: dict[Future[Any], InFlight] = {}
+        #: By their numbers.
+        self._in_flight: dict[int, tuple[InFlight, Future[Any]]] = {}
         #: Jobs of whose tries it is not known yet how they went.
         self._unsettled: set[int] = set()
         #: Jobs that the executor may have taken although submit() raised.
@@ -132,10 +133,15 @@ class ConcurrentRun(Run):
             if _may_be_taken(error):
                 self._maybe_taken.add(sent.node)
             raise
-        self._in_flight[future] = sent
-        # Not wait(), which goes over all futures each time. What a callback raises would be lost,
-        # but this one raises nothing.
-        future.add_done_callback(self._inbox.put)
+        self._in_flight[sent.number] = sent, future
+        try:
+            # Not wait(), which goes over all futures each time. What a callback raises would be
+            # lost, but this one raises nothing. It may be given a future within this one.
+            future.add_done_callback(partial(_arrive, self._inbox, sent.number))
+        except BaseException:
+            del self._in_flight[sent.number]
+            self._maybe_taken.add(sent.node)
+            raise
 
     def _receive(self, timeout: float | None) -> None:
         """Take in what arrives next.
@@ -149,12 +155,12 @@ class ConcurrentRun(Run):
     def _handle(self, arrived: Any) -> None:
         if isinstance(arrived, tuple):
             self._notifier.phase(*arrived)
-        elif arrived is not None:
-            self._complete(arrived)
+        elif arrived in self._in_flight:
+            self._complete(*self._in_flight.pop(arrived))
 
-    def _complete(self, future: Future[Any]) -> None:
+    def _complete(self, sent: InFlight, future: Future[Any]) -> None:
         """Take in what became of a try that was submitted."""
-        sent, error = self._in_flight.pop(future), _failure(future)
+        error = _failure(future)
         if error is not None:
             self._fail(sent, error)
             return
@@ -202,9 +208,10 @@ class ConcurrentRun(Run):
         Args:
             errors: what ended the run before its time, if anything did; gets what else is raised.
         """
-        for future in [*self._in_flight]:
+        for sent, future in [*self._in_flight.values()]:
             if self._pool.can_cancel and future.cancel():  # it was not executed
-                self._unsettled.discard(self._in_flight.pop(future).node)
+                del self._in_flight[sent.number]
+                self._unsettled.discard(sent.node)
         signals: list[BaseException] = []
         # Ctrl-C in a terminal reaches workers, too. What a worker says of it may arrive before the
         # signal does here, which is no second one then.
@@ -228,36 +235,40 @@ class ConcurrentRun(Run):
         for node in self._unsettled:
             self.results.interrupted(node, errors[0], None)
         in_flight: dict[int, Callable[[], bool]] = {
-            sent.node: partial(self._has_come, future)
-            for future, sent in [*self._in_flight.items()]
+            sent.node: partial(self._has_come, number)
+            for number, (sent, _) in [*self._in_flight.items()]
         }
         in_flight |= dict.fromkeys(self._maybe_taken, _never)
         self._stack.retain(self._graph, in_flight)
-        for future in [*self._in_flight]:
+        for sent, future in [*self._in_flight.values()]:
             self._workdir.share()
-            future.add_done_callback(self._came_late)
+            future.add_done_callback(partial(self._came_late, sent))
         super()._finish(errors)
 
-    def _came_late(self, future: Future[Any]) -> None:
+    def _came_late(self, sent: InFlight, future: Future[Any]) -> None:
         """Register the Cleanup of a try that ended when nobody waited for it any more."""
-        sent = self._in_flight[future]
         # It may have been given up, or have broken its worker.
         with suppress(Exception):
             job = sent.transport.late_job(sent, future)
             if job is not None:
                 self._register_cleanup(sent.node, job)
-        del self._in_flight[future]
+        del self._in_flight[sent.number]
         self._workdir.release()
 
-    def _has_come(self, future: Future[Any]) -> bool:
+    def _has_come(self, number: int) -> bool:
         """Return whether a try has ended, and its Cleanup is pending if it is owed one."""
-        return future not in self._in_flight
+        return number not in self._in_flight
 
     def _number(self, node: int) -> int:
         return self._numbers[node]
 
     def _phase_from_thread(self, node: int, phase: Phase, ended: PhaseResult | None) -> None:
         self._inbox.put((node, phase, ended))
+
+
+def _arrive(inbox: Any, number: int, _: object) -> None:
+    """Tell that a try has come back."""
+    inbox.put(number)
 
 
 def _failure(future: Future[Any]) -> BaseException | None:

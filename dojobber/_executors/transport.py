@@ -109,7 +109,10 @@ class ThreadTransport:
 
     def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
         """Return what came of a try."""
-        return Completed(future.result(), [], None)
+        record = future.result()
+        if not isinstance(record, TryRecord):
+            raise TypeError(f'the future of a try must give its record, got {safe_repr(record)}')
+        return Completed(record, [], None)
 
     def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
         """Return None: a thread registers its Cleanup itself."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from types import MemberDescriptorType
@@ -106,7 +107,8 @@ def run_request(request: Request | bytes) -> bytes:
         except BaseException as caught:
             record = TryRecord(started, (), Phase.INIT, None, caught)
             return dumps(_reply(_Try(), record, ({}, []), NamedDirectory('')), HIGHEST_PROTOCOL)
-    return _run_request(request)
+    # No other try sees the context variables that this one sets.
+    return copy_context().run(_run_request, request)
 
 
 def _run_request(request: Request) -> bytes:

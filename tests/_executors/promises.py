@@ -46,6 +46,7 @@ from tests._executors.travelling import (
     Returns,
     Sets,
     SetsCleanup,
+    SetsWord,
     Shown,
     Slotted,
     Slow,
@@ -210,6 +211,45 @@ class Twice(SendInvite):
         return super().Check(driver)
 
 
+registry = {{}}
+
+
+class Base(Job):
+    RETRY_DELAY = 0
+
+    def __init_subclass__(cls):
+        if cls.__name__ in registry:
+            raise TypeError('There is one of this name.')
+        registry[cls.__name__] = cls
+
+
+class Slotted(Base):
+    __slots__ = ('slot',)
+
+    @staticmethod
+    def static():
+        return 'static'
+
+    @classmethod
+    def name(cls):
+        return cls.__name__
+
+    @property
+    def shown(self):
+        return 'shown'
+
+    @functools.cached_property
+    def cached(self):
+        return 'cached'
+
+    def Check(self, driver):
+        count = self.global_storage['count'] = self.global_storage.get('count', 0) + 1
+        if count < 3:
+            raise ValueError('not yet')
+        self.slot = self.static(), self.name(), self.shown, self.cached
+        return [*self.slot, isinstance(self, Slotted)]
+
+
 def main():
     bob = type('Invite Bob', (SendInvite,), {{'EMAIL': 'bob'}})
     ann = type('Invite Ann', (bob,), {{'EMAIL': 'ann'}})
@@ -217,7 +257,7 @@ def main():
     {opens}
     dojob = DoJobber()
     dojob.configure(
-        DummyJob.clone('root', DEPS=(eve, Twice)), executor=executor, max_in_flight=2,
+        DummyJob.clone('root', DEPS=(eve, Twice, Slotted)), executor=executor, max_in_flight=2,
     )
     dojob.set_args(driver=os.getpid())
     dojob.checknrun()
@@ -248,6 +288,7 @@ def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
         'Invite Ann': ['ann', here],
         'Invite Eve': ['eve', here],
         'Twice': ['twice', here] * 2,
+        'Slotted': ['static', 'Slotted', 'shown', 'cached', True],
         'root': None,
     }
     results, nothing = done.stdout.rsplit(' ', 1)
@@ -295,6 +336,12 @@ def test_argument_that_does_not_pickle_fails_the_job_for_good_and_no_other(pool:
     assert [(each.phase, each.not_before) for each in ended if each.name == 'Shown'] == [
         ('init', None)]  # fmt: skip
     assert pool.run(There).success()
+
+
+def test_context_variables_that_a_job_sets_are_seen_by_no_other(pool: Pool) -> None:
+    jobs = [SetsWord.clone(name) for name in 'abc']
+    dojob = pool.run(*jobs, single=True)
+    assert {dojob.noderesults[name] for name in 'abc'} == {'none'}
 
 
 def test_each_phase_starts_in_the_directory_of_the_run(

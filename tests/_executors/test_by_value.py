@@ -16,6 +16,8 @@ from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value,
 from tests.seeds import sampled
 
 ABOVE = """
+import abc
+import dataclasses
 import functools
 import multiprocessing
 import os
@@ -106,6 +108,47 @@ class Sized(Registered, dict):
         return len(self)
 
 
+class Meta(type):
+    def __new__(cls, name, bases, attributes):
+        if name in registry:
+            raise RuntimeError('There is one of this name.')
+        registry[name] = super().__new__(cls, name, bases, attributes)
+        return registry[name]
+
+
+class Ruled(Job, metaclass=Meta):
+    pass
+
+
+class Subject(Ruled):
+    def Check(self):
+        return sorted({'Ruled', 'Subject'} & {*registry})
+
+
+class Abstract(Registered, abc.ABC):
+    @abc.abstractmethod
+    def word(self):
+        pass
+
+
+class Concrete(Abstract):
+    def word(self):
+        return 'word'
+
+    def Check(self):
+        return self.word(), isinstance(self, Abstract)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Job):
+    size: int = 3
+    more: list = dataclasses.field(default_factory=list)
+
+    def Check(self):
+        assert self == type(self)()
+        return dataclasses.asdict(dataclasses.replace(self, size=4))
+
+
 class Fails(Registered):
     def Check(self):
         raise NotYet('never')
@@ -123,7 +166,7 @@ class Gives(Job):
 DRIVER = os.getpid()
 Rebound = Rebound.clone('Rebound', WORD='below')
 Hello = Rebound.clone('Hello', WORD='hello')
-jobs = Child, Sized, Fails, Gives, Rebound, Hello
+jobs = Child, Sized, Fails, Gives, Rebound, Hello, Subject, Concrete, Frozen
 with ProcessPoolExecutor(1, multiprocessing.get_context(METHOD)) as pool:
     for _ in range(2):
         dojob = DoJobber()
@@ -140,6 +183,9 @@ WANTED = {
     'Sized': 0,
     'Rebound': 'below',
     'Hello': 'hello',
+    'Subject': ['Ruled', 'Subject'],
+    'Concrete': ('word', True),
+    'Frozen': {'size': 4, 'more': []},
 }
 
 
@@ -273,6 +319,7 @@ def test_functions_that_know_each_other_and_modules_travel() -> None:
 
 
 IN_PROCESS = """
+import dataclasses
 import functools
 import math
 from dojobber import Job
@@ -320,6 +367,13 @@ TABLE = {{}}
     class Meta(type):
         pass
 
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Job):
+        size: int = dataclasses.field(default=3, metadata={{'unit': 'MB'}})
+
+        def Check(self):
+            return dataclasses.asdict(self)
+
     class Typed(Job, metaclass=Meta):
         def Check(self):
             return type(type(self)).__name__
@@ -347,10 +401,11 @@ def test_classes_of_a_script_are_made_again_where_they_are_not_known(
     found = names_of_main() if is_known else None
     assert found is None or found >= {'functools', 'math', 'Job', 'TABLE'}
     jobs = [names['counted'](9), names['Registered'], names['OnSlotted'], names['Typed']]
+    jobs.append(names['Frozen'])
     sent = [dumps_by_value(job, found if is_known else set(), job) for job in jobs]
     as_main(monkeypatch, file, IN_PROCESS.format(guard='if False:') if is_known else '')
     made = [loads_by_value(data) for data in sent]
-    assert [job().Check() for job in made] == [(9.0, 3.0, 9), 4, 'slotted', 'Meta']
+    assert [job().Check() for job in made] == [(9.0, 3.0, 9), 4, 'slotted', 'Meta', {'size': 3}]
     assert made[1].__bases__[0].__name__ == 'Base'
 
 
@@ -365,6 +420,35 @@ def test_names_of_a_script_that_can_not_be_read_are_taken_for_known(
     file.write_text('class')
     as_main(monkeypatch, file)
     assert names_of_main() is None
+
+
+class Probe:
+    """Calls, while it is unpickled, what another thread might call then."""
+
+    def __reduce__(self) -> Any:
+        return called_meanwhile, ()
+
+
+LOADED: list[Any] = []
+
+
+def called_meanwhile() -> list[str]:
+    return [each().word() for each in LOADED]
+
+
+def test_class_in_use_gets_no_function_that_is_not_whole_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = 'class Used:\n    def word(self, default=probe):\n        return default\n'
+    used = as_main(monkeypatch, None, f'probe = None\n{source}')['Used']
+    used.word.__defaults__ = (Probe(),)
+    data = dumps_by_value(used, set(), used)
+    as_main(monkeypatch, None)
+    made = loads_by_value(data)
+    assert made().word() == []
+    monkeypatch.setattr(f'{__name__}.LOADED', [made])
+    assert loads_by_value(data) is made
+    assert made().word() == [[]]
 
 
 def test_function_of_main_takes_no_names_along_where_all_are_known(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -21,7 +23,7 @@ from concurrent.futures import (
 from contextlib import ExitStack
 from pathlib import Path
 from pickle import PicklingError, UnpicklingError
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,6 +42,7 @@ from tests._executors.travelling import (
     Held,
     Here,
     Locks,
+    Shown,
     There,
     allow,
     noted,
@@ -492,14 +495,150 @@ def test_futures_that_are_pending_while_they_are_executed_are_waited_for(tmp_pat
     assert noted(tmp_path)[-1] == 'cleanup Held'
 
 
-@pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads'])
+def local_function(name: str) -> Any:
+    return LOCAL[name]
+
+
+LOCAL: dict[str, Any] = {}
+
+
+class Cloud(pickle.Pickler):
+    """Stands for the pickler of cloudpickle, which pickles what is within functions."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, FunctionType) and '<locals>' in obj.__qualname__:
+            LOCAL[obj.__qualname__] = obj
+            return local_function, (obj.__qualname__,)
+        return NotImplemented
+
+
+@pytest.mark.parametrize('package', ['mpi4py', 'loky', 'distributed', 'threads of Dask'])
+@pytest.mark.parametrize('is_loaded', [False, True])
+def test_executors_of_clusters_are_sent_bytes_by_cloudpickle_if_need_be(
+    monkeypatch: pytest.MonkeyPatch, package: str, is_loaded: bool
+) -> None:
+    sent: list[type] = []
+    is_of_threads = package == 'threads of Dask'
+
+    class Bytes(Lying):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            sent.extend(map(type, args))
+            return super().submit(call, *args)
+
+    class Inner(Job):
+        def Check(self) -> str:
+            return self.word
+
+        @functools.cached_property
+        def word(self) -> str:
+            return type(self).__name__
+
+    Bytes.__module__ = 'distributed' if is_of_threads else package
+    executor = Bytes()
+    if is_of_threads:
+        cluster = SimpleNamespace(processes=False)
+        executor._client = SimpleNamespace(cluster=cluster)  # type: ignore[attr-defined]
+    module = SimpleNamespace(CloudPickler=Cloud) if is_loaded else None
+    monkeypatch.setitem(sys.modules, 'cloudpickle', module)
+    monkeypatch.setitem(sys.modules, 'joblib.externals.cloudpickle', None)
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=(There, Inner)), executor=executor)
+    dojob.checknrun()
+    assert dojob.nodestatus['There'] is True
+    if is_loaded:
+        assert dojob.noderesults['Inner'] == 'Inner'
+        assert sent == [bytes, bytes]
+    elif is_of_threads:
+        assert bytes not in sent
+    else:
+        assert 'pickle' in str(dojob.nodeexceptions['Inner'])
+        assert sent == [bytes]
+
+
+def test_cluster_is_sent_what_cloudpickle_can_not_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Live(Lying):
+        pass
+
+    Live.__module__ = 'distributed'
+    monkeypatch.setitem(sys.modules, 'cloudpickle', SimpleNamespace(CloudPickler=Cloud))
+    dojob = DoJobber()
+    dojob.configure(Shown, executor=Live())
+    dojob.set_args(lock := threading.Lock())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Shown': True}
+    assert lock.acquire(blocking=False)
+
+
+def future_that(callback: Any = None, **methods: Any) -> Future[Any]:
+    """Return a future of which some methods lie."""
+    if callback is not None:
+        methods['add_done_callback'] = callback
+    made: Future[Any] = type('Lies', (Future,), methods)()
+    return made
+
+
+def run_with_future(make: Any, base: type[Executor]) -> DoJobber:
+    """Run a Job whose try is executed at once, and comes back by a future that lies."""
+
+    class Lies(base):  # type: ignore[misc, valid-type]
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = make()
+            future.set_result(call(*args))
+            return future
+
+    dojob = DoJobber()
+    executor = Lies()
+    dojob.configure(DummyJob.clone('root', DEPS=(There,)), executor=executor, max_in_flight=1)
+    dojob.checknrun()
+    return dojob
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+@pytest.mark.parametrize(
+    'callback',
+    [
+        lambda self, call: call(None),
+        lambda self, call: call(Future()),  # as of a future that is wrapped around another
+        lambda self, call: [call(self), call(self)],
+    ],
+)
+def test_try_comes_back_whatever_its_future_says_of_itself(base: Any, callback: Any) -> None:
+    assert run_with_future(lambda: future_that(callback), base).success()
+    assert run_with_future(lambda: future_that(__hash__=None), base).success()
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+def test_future_that_takes_no_callback_ends_the_run(base: Any) -> None:
+    def refuse(self: Any, call: Any) -> None:
+        raise RuntimeError('no callbacks')
+
+    with pytest.raises(RuntimeError, match='no callbacks'):
+        run_with_future(lambda: future_that(refuse), base)
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+def test_future_that_gives_no_record_fails_the_job_for_good(base: Any) -> None:
+    dojob = run_with_future(lambda: future_that(result=lambda self: None), base)
+    assert dojob.nodestatus == {'There': False, 'root': None}
+    assert isinstance(dojob.nodeexceptions['There'], TypeError)
+    assert dojob.report().jobs[0].tries == 1
+
+
+@pytest.mark.parametrize('kind', ['object', 'asyncio', 'threads', 'class', 'coroutine'])
 def test_submit_that_gives_no_future_ends_the_run(kind: str) -> None:
     loop = asyncio.new_event_loop()
     loop.close()
 
+    async def coroutine() -> None:
+        pass
+
     class Wrong(ThreadPoolExecutor if kind == 'threads' else Executor):  # type: ignore[misc]
         def submit(self, *args: Any) -> Any:
-            return asyncio.Future(loop=loop) if kind == 'asyncio' else object()
+            kinds: dict[str, Any] = {
+                'asyncio': lambda: asyncio.Future(loop=loop),
+                'class': lambda: Future,
+            }
+            return kinds.get(kind, coroutine if kind == 'coroutine' else object)()
 
     dojob = DoJobber()
     dojob.configure(There, executor=Wrong(), max_in_flight=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,19 @@ class Cleans(RunonlyJob):
             sorted({*self.global_storage} - {'odd'}),
         )
         note(self.directory, 'cleanup', self.word, os.getpid(), self.storage['pid'], *there)
+
+
+WORD: ContextVar[str] = ContextVar('WORD', default='none')
+
+
+class SetsWord(Job):
+    """Sets a context variable."""
+
+    def Check(self, **kwargs: Any) -> str:
+        """Return what it was."""
+        word = WORD.get()
+        WORD.set(type(self).__name__)
+        return word
 
 
 class Keyed(Cleans, dict):  # type: ignore[type-arg]
