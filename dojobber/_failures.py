@@ -105,14 +105,16 @@ class Failure(NamedTuple):
         found = _traceback(error)
         if found is None:
             return cls(error, *_carried(error)[1:])
-        if found.tb_next is None:  # raised by the hook itself
-            own = hook = _line(found)
+        own, hook = (found, found) if found.tb_next is None else _own_lines(found)
+        file, line = own.tb_frame.f_code.co_filename, own.tb_lineno
+        if file.startswith(PACKAGE):
+            place = '', 0, '', 0
+        elif own is hook:  # the usual way, and fast
+            place = file, line, file, line
         else:
-            own, hook = map(_line, _own_lines(found))
-        if own[0].startswith(PACKAGE):
-            own = hook = '', 0
+            place = file, line, hook.tb_frame.f_code.co_filename, hook.tb_lineno
         # Like _make(), which is measurably faster than calling the class.
-        return tuple.__new__(cls, (error, *own, *hook))
+        return tuple.__new__(cls, (error, *place))
 
 
 def attach_traceback(
@@ -126,10 +128,6 @@ def _carried(error: BaseException) -> tuple[str, str, int, str, int]:
     found: tuple[str, str, int, str, int]
     found = _attributes(error).get('_dojobber_trace', ('', '', 0, '', 0))
     return found
-
-
-def _line(found: TracebackType) -> tuple[str, int]:
-    return found.tb_frame.f_code.co_filename, found.tb_lineno
 
 
 def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
