@@ -51,7 +51,7 @@ class PhaseResult(NamedTuple):
     seconds: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TryContext:
     """The context that all tries of a run share."""
 

@@ -14,7 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
 from dojobber._executors.by_value import NOTHING_UNFILLED, dumps_by_value, names_of_main
@@ -180,8 +180,7 @@ def as_future(given: Any, executor: Executor) -> Future[Any]:
             f'submit() of an executor must return a concurrent.futures.Future, '
             f'got {safe_repr(given)} from {safe_repr(executor)}'
         )
-    future: Future[Any] = given
-    return future
+    return cast('Future[Any]', given)
 
 
 def _workers(executor: Executor) -> int | None:

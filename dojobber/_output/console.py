@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     from dojobber._output.secrets import Masker
 
 _LOG = logging.getLogger('DoJobber')
-# `logging.config` disables each logger that it finds, unless told otherwise: not this one.
-_LOG.__class__ = type(
-    'Logger', (type(_LOG),), {'disabled': property(lambda log: False, lambda log, value: None)}
-)
+_LoggerClass: Any = type(_LOG)
+
+
+class _Logger(_LoggerClass):  # type: ignore[misc]
+    """A logger that stays enabled: `logging.config` disables those that it finds, by default."""
+
+    disabled = property(lambda self: False, lambda self, value: None)
+
+
+_LOG.__class__ = _Logger
 
 
 class Console:
