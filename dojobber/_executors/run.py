@@ -35,7 +35,6 @@ class ConcurrentRun(Run):
 
     __slots__ = (
         '_pool',
-        '_transport',
         '_in_flight',
         '_unsettled',
         '_maybe_taken',
@@ -164,22 +163,15 @@ class ConcurrentRun(Run):
         if error is not None:
             self._fail(sent, error)
             return
+        interrupts: list[BaseException] = []
         try:
-            completed = sent.transport.returned(sent, future)
+            record = sent.transport.accept(sent, future, interrupts)
         except Exception as caught:
             self._fail(sent, caught)
             return
-        if completed.job is not None:
-            self._register_cleanup(sent.node, completed.job)
         if not self._pool.has_threads:
-            self._worker_error = completed.record.exception
-        interrupts: list[BaseException] = []
-        for phase, ended in completed.phases:
-            try:
-                self._notifier.phase(sent.node, phase, ended)
-            except BaseException as caught:  # the try has ended all the same
-                interrupts.append(caught)
-        self._take_in(sent.node, completed.record)
+            self._worker_error = record.exception
+        self._take_in(sent.node, record)
         if interrupts:
             raise interrupts[0]
 
@@ -249,9 +241,7 @@ class ConcurrentRun(Run):
         """Register the Cleanup of a try that ended when nobody waited for it any more."""
         # It may have been given up, or have broken its worker.
         with suppress(Exception):
-            job = sent.transport.late_job(sent, future)
-            if job is not None:
-                self._register_cleanup(sent.node, job)
+            sent.transport.accept_late(sent, future)
         del self._in_flight[sent.number]
         self._workdir.release()
 

@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
 from pickle import loads
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -31,7 +30,6 @@ from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
 from dojobber._failures import Failure, class_name, safe_repr, safe_str
 from dojobber._workdir import Workdir
 from dojobber.job import Job
-from dojobber.outcome import Phase
 from dojobber.remote import RemoteValue
 
 _LOG = logging.getLogger('DoJobber')
@@ -52,27 +50,23 @@ class InFlight(NamedTuple):
     transport: Transport
 
 
-class Completed(NamedTuple):
-    """What came back of a try."""
-
-    record: TryRecord
-    #: The phases that were not told yet.
-    phases: list[tuple[Phase, PhaseResult | None]]
-    #: The object for a Cleanup that is not due yet; None if there is none to make due.
-    job: Job | None
-
-
 class Transport(Protocol):
     """How tries go out and come back."""
 
     def submit(self, sent: InFlight) -> Future[Any]:
         """Send a try out."""
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try; raise what the executor raised instead."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Register the Cleanup of a try, emit its phases, and return its record.
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return the object for a Cleanup that is not due yet, of a try that came too late."""
+        Args:
+            sent: the try.
+            future: its future, which is done.
+            errors: gets what listeners raise.
+        """
+
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended after its run."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, beside those in flight."""
@@ -107,16 +101,15 @@ class ThreadTransport:
             return future
         return as_future(self._executor.submit(_attempt, arguments), self._executor)
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Return the record of a try; its thread has done all else."""
         record = future.result()
         if not isinstance(record, TryRecord):
             raise TypeError(f'the future of a try must give its record, got {safe_repr(record)}')
-        return Completed(record, [], None)
+        return record
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return None: a thread registers its Cleanup itself."""
-        return None
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Do nothing: the thread of the try has registered its Cleanup."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver."""
@@ -147,14 +140,12 @@ class ProcessTransport:
             context: of the run; its global storage is a `SharedDict`.
             workdir: the directory of the run.
         """
-        self._executor = pool.executor
+        self._pool = pool
         self._context = context
         self._shared = cast(SharedDict, context.global_storage)
         self._journal = Journal()
         self._workdir = workdir
         self._run = os.urandom(8).hex()
-        self._pickle = pool.pickle
-        self._pack: Callable[[type[Job]], Any] = partial(pack_class, by_reference=pool.by_reference)
         #: The number of the latest try that wrote a key of the global storage.
         self._writers: dict[Any, int] = {}
         self._told: set[str] = set()
@@ -163,11 +154,11 @@ class ProcessTransport:
     def submit(self, sent: InFlight) -> Future[Any]:
         """Submit a try, with a copy of the global storage."""
         self._note_changes(sent)
-        context = self._context
-        request = Request(
-            token=(self._run, sent.job_class.__name__, sent.number),
-            job=sent.job_class if self._pickle else self._pack(sent.job_class),
-            is_special=sent.job_class in context.special,
+        context, pool, job_class = self._context, self._pool, sent.job_class
+        request: Any = Request(
+            token=(self._run, job_class.__name__, sent.number),
+            job=job_class if pool.pickle else pack_class(job_class, pool.by_reference),
+            is_special=job_class in context.special,
             changed=sent.changed,
             args=context.args,
             kwargs=context.kwargs,
@@ -176,35 +167,41 @@ class ProcessTransport:
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        given: Any = request
-        if self._pickle is not None:
+        if pool.pickle is not None:
             try:
-                given = self._pickle(request, sent.job_class)
+                request = pool.pickle(request, job_class)
             except (Exception, SystemExit) as error:
                 return _failed(error)
-        return as_future(self._executor.submit(run_request, given), self._executor)
+        return as_future(pool.executor.submit(run_request, request), pool.executor)
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try, and merge what it has put into the global storage."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases."""
         reply: Reply = loads(future.result())
-        unpack = ValueUnpickler().unpack
         self._merge(reply, sent)
         self._tell_dropped(sent.job_class, reply.dropped)
         self._tell_of_directory(reply.directory_error)
+        self._register_cleanup(sent, reply.cleanup)
+        unpack: Callable[[Any], Any] = ValueUnpickler().unpack
+        if self._context.on_phase is not None:
+            for phase, ended in reply.phases:
+                if ended is not None:
+                    result, exception = unpack(ended.result), unpack(ended.exception)
+                    ended = PhaseResult(result, exception, ended.seconds)
+                try:
+                    self._context.on_phase(sent.node, phase, ended)
+                except BaseException as caught:  # the try has ended all the same
+                    errors.append(caught)
         fields = {**reply.record, 'started': sent.started}
-        fields['result'], fields['exception'] = (
-            unpack(fields['result']),
-            unpack(fields['exception']),
-        )
+        for name in 'result', 'exception':
+            fields[name] = unpack(fields[name])
         for name in 'check', 'run':
             fields[name] = fields[name] and Failure.of(unpack(fields[name]))
-        phases = [(phase, ended and _unpacked_end(ended, unpack)) for phase, ended in reply.phases]
-        return Completed(TryRecord(**fields), phases, self._remade(sent.job_class, reply.cleanup))
+        return TryRecord(**fields)
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return the object for the Cleanup of a try that came too late for all else."""
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended after its run."""
         reply: Reply = loads(future.result())
-        return self._remade(sent.job_class, reply.cleanup)
+        self._register_cleanup(sent, reply.cleanup)
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, and note what it changes in the global storage."""
@@ -253,10 +250,12 @@ class ProcessTransport:
         if dropped:
             self._tell_dropped(sent.job_class, [f'{dropped} values of global_storage'])
 
-    def _remade(self, job_class: type[Job], needs: CleanupNeeds | None) -> Job | None:
-        """Return an object that a pending Cleanup can be called on; None if none is pending."""
-        if needs is None:
-            return None
+    def _register_cleanup(self, sent: InFlight, needs: CleanupNeeds | None) -> None:
+        if needs is not None:
+            self._context.register_cleanup(sent.node, self._remade(sent.job_class, needs))
+
+    def _remade(self, job_class: type[Job], needs: CleanupNeeds) -> Job:
+        """Make an object that a Cleanup can be called on."""
         job = _bare_object(job_class)
         for name, value in self._unpacked(job_class, 'self', needs.attributes).items():
             # Not by the object's own __setattr__, which may need what could not travel.
@@ -294,10 +293,6 @@ def _failed(error: BaseException) -> Future[Any]:
         error = TypeError(f'pickling the request raised {class_name(error)}: {safe_str(error)}')
     future.set_exception(error)
     return future
-
-
-def _unpacked_end(ended: PhaseResult, unpack: Callable[[Any], Any]) -> PhaseResult:
-    return PhaseResult(unpack(ended.result), unpack(ended.exception), ended.seconds)
 
 
 def _bare_object(job_class: type[Job]) -> Job:
