@@ -21,6 +21,7 @@ from typing import Any
 
 from dojobber._executors.pickling import (
     PackedClass,
+    is_importable,
     is_tied,
     pack_shallow,
     taken_apart,
@@ -119,9 +120,9 @@ class ByValuePickler(ForkingPickler):
 
     def is_found(self, obj: Any) -> bool:
         if obj.__module__ != '__main__':
-            return isinstance(obj, FunctionType) or _is_bound(obj)
+            return isinstance(obj, FunctionType) or is_importable(obj)
         top = obj.__qualname__.partition('.')[0]
-        return _is_bound(obj) and (self._names is None or top in self._names)
+        return is_importable(obj) and (self._names is None or top in self._names)
 
     def _is_tied_elsewhere(self, obj: type) -> bool:
         """Return whether a function of another module would go on to speak of this class."""
@@ -129,7 +130,7 @@ class ByValuePickler(ForkingPickler):
         return obj.__module__ != '__main__' and any(is_tied(each, obj) for each in own)
 
     def _is_global(self, obj: Any) -> bool:
-        return '.' not in obj.__qualname__ and _is_bound(obj)
+        return '.' not in obj.__qualname__ and is_importable(obj)
 
     def _function(self, function: FunctionType) -> Any:
         self._unfilled.append(function)
@@ -147,13 +148,6 @@ class ByValuePickler(ForkingPickler):
             'kwdefaults': function.__kwdefaults__,
             'dict': function.__dict__,
         }
-
-
-def _is_bound(obj: Any) -> bool:
-    found: Any = sys.modules.get(obj.__module__)
-    for name in obj.__qualname__.split('.'):
-        found = getattr(found, name, None)
-    return found is obj
 
 
 def _globals_of(code: CodeType) -> Iterator[str]:

@@ -215,12 +215,12 @@ def unpicklable_attribute(
     return None
 
 
-def is_importable(job_class: type) -> bool:
-    """Return whether a class is found again by its module and name."""
-    found: Any = sys.modules.get(job_class.__module__)
-    for name in job_class.__qualname__.split('.'):
+def is_importable(value: Any) -> bool:
+    """Return whether a class or function is found by its module and name."""
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split('.'):
         found = getattr(found, name, None)
-    return found is job_class
+    return found is value
 
 
 @dataclass(frozen=True, slots=True)

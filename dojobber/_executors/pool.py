@@ -66,7 +66,7 @@ class Pool:
 
 
 def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
-    """Look whether an executor can try the Jobs of a graph.
+    """Return how to try the Jobs of a graph on an executor.
 
     Args:
         executor: of any kind.
@@ -77,22 +77,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     Raises:
         ConfigurationError: it can't.
     """
-    if not callable(getattr(executor, 'submit', None)):
-        raise ConfigurationError(
-            f'executor must be a concurrent.futures.Executor: it needs submit(), '
-            f'got {safe_repr(executor)}'
-        )
-    if _is_inherited(executor):
-        raise ConfigurationError(
-            f'executor must be made in the process that uses it, got {safe_repr(executor)} of '
-            f'the process that this one was forked from'
-        )
-    path = getattr(sys.modules['__main__'], '__file__', None)
-    if _imports_main(executor) and path is not None and not os.path.exists(path):
-        raise ConfigurationError(
-            f'executor must have workers that are forked, for others import the script, and '
-            f'there is no file {path!r}; got {safe_repr(executor)}'
-        )
+    _check_executor(executor)
     # Interpreters are in threads of this process, too, but share nothing.
     has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
         executor, 'InterpreterPoolExecutor'
@@ -115,6 +100,26 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
             if not (job in pool.in_driver or is_plain_dummy(job)):
                 _check_travels(job, pool)
     return pool
+
+
+def _check_executor(executor: Any) -> None:
+    """Refuse what can not try any Job."""
+    if not callable(getattr(executor, 'submit', None)):
+        raise ConfigurationError(
+            f'executor must be a concurrent.futures.Executor: it needs submit(), '
+            f'got {safe_repr(executor)}'
+        )
+    if _is_inherited(executor):
+        raise ConfigurationError(
+            f'executor must be made in the process that uses it, got {safe_repr(executor)} of '
+            f'the process that this one was forked from'
+        )
+    path = getattr(sys.modules['__main__'], '__file__', None)
+    if _imports_main(executor) and path is not None and not os.path.exists(path):
+        raise ConfigurationError(
+            f'executor must have workers that are forked, for others import the script, and '
+            f'there is no file {path!r}; got {safe_repr(executor)}'
+        )
 
 
 def _package(value: object) -> str:
@@ -183,14 +188,10 @@ def as_future(given: Any, executor: Executor) -> Future[Any]:
     return cast('Future[Any]', given)
 
 
-def _workers(executor: Executor) -> int | None:
-    """Return how many workers there are; None if that is not known."""
-    workers = getattr(executor, '_max_workers', None)
-    return workers if isinstance(workers, int) else None
-
-
 def _limit(executor: Executor, max_in_flight: Any) -> int:
-    workers = _workers(executor)
+    workers: int | None = getattr(executor, '_max_workers', None)
+    if not isinstance(workers, int):
+        workers = None
     if max_in_flight is None:
         if workers is None:
             raise ConfigurationError(

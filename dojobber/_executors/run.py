@@ -12,7 +12,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from dojobber._attempt import PhaseResult, TryRecord, attempt
+from dojobber._attempt import PhaseResult, TryRecord
 from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.locks import LockingScheduler
@@ -114,10 +114,7 @@ class ConcurrentRun(Run):
         self._numbers[node] = next(self._stack.numbers)
         changed = self._changed(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
-        if is_plain_dummy(job_class) and job_class not in self._graph.special:
-            record = attempt(node, job_class, now, self._context(), changed)
-            self._take_in(node, record)
-        elif is_here:
+        if is_here or is_plain_dummy(job_class) and job_class not in self._graph.special:
             self._take_in(node, transport.run_here(sent))
         else:
             self._submit(sent)
@@ -230,7 +227,7 @@ class ConcurrentRun(Run):
             sent.node: partial(self._has_come, number)
             for number, (sent, _) in [*self._in_flight.items()]
         }
-        in_flight |= dict.fromkeys(self._maybe_taken, _never)
+        in_flight |= dict.fromkeys(self._maybe_taken, lambda: False)
         self._stack.retain(self._graph, in_flight)
         for sent, future in [*self._in_flight.values()]:
             self._workdir.share()
@@ -277,8 +274,3 @@ def _is_about_executor(error: Exception) -> bool:
 def _may_be_taken(error: BaseException) -> bool:
     """Return whether submit() may have raised for lack of a thread when it had taken the call."""
     return not isinstance(error, BrokenExecutor) and 'shutdown' not in safe_str(error)
-
-
-def _never() -> bool:
-    """Return that a try has not ended, since nobody will know."""
-    return False

@@ -283,6 +283,21 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
 
 
+@pytest.mark.parametrize('kind', [FakeProcesses, FakeCluster])
+def test_stop_lets_what_is_in_flight_end_and_submits_no_other_try(kind: Any) -> None:
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.TryStarted) and event.name == 'second':
+            dojob.stop()
+
+    jobs = [Job.clone(name, Check=lambda self: None) for name in ('first', 'second', 'third')]
+    executor, dojob = kind(0, workers=2), DoJobber()
+    root = DummyJob.clone('root', DEPS=jobs)
+    dojob.configure(root, executor=executor, max_in_flight=2, listeners=[listen])
+    executor.drive(dojob, FakeClock())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'first': True, 'second': True, 'third': None, 'root': None}
+
+
 def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
     calls: list[str] = []
     executor, dojob = FakeThreads(0, workers=2), DoJobber()
