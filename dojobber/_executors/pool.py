@@ -1,6 +1,6 @@
-"""What an executor must be, and which Jobs may be tried on it and when.
+"""What an executor can do, and which Jobs may be tried on it and when.
 
-Owns the record of that. Sends nothing.
+Owns the record of that. Submits nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dojobber._executors.by_value import NOTHING_UNFILLED, dumps_by_value, names
 from dojobber._executors.pickling import (
     is_importable,
     pack_class,
-    taken_apart,
+    reduce_wrapper,
     unpicklable_attribute,
 )
 from dojobber._failures import safe_repr
@@ -32,7 +32,7 @@ from dojobber.job import Job
 _Pickle = Callable[[Any, type], Any]
 # Packages whose workers are other processes, and which often use cloudpickle.
 _CLUSTERS = 'mpi4py', 'loky', 'distributed', 'ipyparallel'
-#: The executors whose workers have led to this code, one within the other.
+#: The executors in whose workers this code runs, the outermost first.
 _entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
 
 
@@ -41,10 +41,10 @@ class Pool:
     """An executor, and which Jobs may be tried on it and when, as configure() found it."""
 
     executor: Executor
-    #: How many tries may be under way at once.
+    #: How many tries may be in flight at once.
     limit: int
-    #: Whether cancel() leaves alone the calls that are being executed. The futures of others, such
-    #: as Dask's and ipyparallel's, are pending meanwhile.
+    #: Whether cancel() fails once a call has begun. It does not on Dask and ipyparallel, where the
+    #: futures of running calls are pending.
     can_cancel: bool
     #: Whether its workers share all objects with the driver.
     has_threads: bool
@@ -54,14 +54,14 @@ class Pool:
     in_driver: frozenset[type[Job]]
     #: Whether a class may be pickled as it is.
     by_reference: Callable[[type], bool]
-    #: Pickles a request about a Job for workers, if it can; None where the executor must do that.
+    #: Pickles a request about a Job, or returns it unpickled; None leaves that to the executor.
     pickle: _Pickle | None
 
     def has_ended(self, error: BaseException) -> bool:
-        """Return whether the executor says by an error that it can be used no more."""
+        """Return whether an error means that the executor can be used no more."""
         if isinstance(error, BrokenExecutor):
             return True
-        # Others have classes of their own for it, such as loky.
+        # Other packages, such as loky, have error classes of their own.
         return isinstance(error, RuntimeError) and _package(error) == _package(self.executor)
 
 
@@ -149,7 +149,7 @@ def _imports_main(executor: Any) -> bool:
 
 
 def _is_inherited(executor: Any) -> bool:
-    """Return whether an executor has no workers here, since it was made before this process."""
+    """Return whether an executor was made before a fork, so that it has no workers here."""
     queue = getattr(executor, '_call_queue', None)
     if getattr(queue, '_opid', os.getpid()) != os.getpid():
         return True
@@ -166,15 +166,15 @@ def is_within(executor: Executor) -> bool:
 
 
 def enter(executor: Executor) -> None:
-    """Note, for what has these context variables, that it is executed by an executor's worker."""
+    """Note in the current context that its code runs in a worker of an executor."""
     _entered.set((*_entered.get(), executor))
 
 
 def as_future(given: Any, executor: Executor) -> Future[Any]:
-    """Return what submit() gave if it is a future, of any package.
+    """Return what submit() gave, if it is a future of any package.
 
     Raises:
-        RuntimeError: it is none, or one that only an event loop completes.
+        RuntimeError: it is none, or one of asyncio.
     """
     needed = 'add_done_callback', 'exception', 'result', 'cancel'
     is_future = all(callable(getattr(given, name, None)) for name in needed)
@@ -211,7 +211,7 @@ def _start_method(executor: Any) -> str:
 
 
 def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | None:
-    """Return what pickles requests, so that one that can't be unpickled costs its Job alone."""
+    """Return a pickler of requests, so that one that can't be unpickled fails its Job only."""
     package = _package(executor)
     others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
     if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
@@ -231,13 +231,13 @@ def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | 
 
 
 def _is_dask_of_threads(executor: Any) -> bool:
-    """Return whether an executor is of Dask's in this very process, whose classes are all there."""
+    """Return whether an executor is one of Dask whose workers are threads of this process."""
     cluster = getattr(getattr(executor, '_client', None), 'cluster', None)
     return getattr(cluster, 'processes', True) is False
 
 
 def _pickle_by_cloudpickle() -> _Pickle | None:
-    """Return what pickles as packages of clusters do; None if they have not loaded cloudpickle."""
+    """Return a pickler of requests that uses cloudpickle; None if that is not loaded."""
     names = 'cloudpickle', 'joblib.externals.cloudpickle'
     cloudpickle: Any = next((found for name in names if (found := sys.modules.get(name))), None)
     if cloudpickle is None:
@@ -245,7 +245,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
-            return taken_apart(obj) or super().reducer_override(obj)
+            return reduce_wrapper(obj) or super().reducer_override(obj)
 
     def pickle(request: Any, job: type) -> Any:
         file = io.BytesIO()
@@ -260,7 +260,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:
-    """Refuse a class that this process's workers could not be sent."""
+    """Refuse a class that can't be sent to workers."""
     pickle = pool.pickle
     assert pickle is not None
     try:
