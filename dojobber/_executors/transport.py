@@ -1,7 +1,7 @@
-"""How a try goes out and comes back: to a thread of this process, or to a worker elsewhere.
+"""Sends tries to threads of this process or to workers elsewhere, and accepts their results.
 
-Owns what is sent with a try, and how what came of it is taken in. Knows nothing of the order of
-tries, nor of what follows from how they ended.
+Owns what is sent with a try, and how its reply is taken in. Knows nothing of the order of tries,
+nor of what follows from their results.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class InFlight(NamedTuple):
 
     #: The position of its Job.
     node: int
-    #: Of the try, among those of all runs.
+    #: Of the try, among the tries of all runs.
     number: int
     job_class: type[Job]
     #: The instant at which it began.
@@ -51,10 +51,10 @@ class InFlight(NamedTuple):
 
 
 class Transport(Protocol):
-    """How tries go out and come back."""
+    """Sends tries to workers and accepts their results."""
 
     def submit(self, sent: InFlight) -> Future[Any]:
-        """Send a try out."""
+        """Submit a try."""
 
     def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
         """Register the Cleanup of a try, emit its phases, and return its record.
@@ -69,23 +69,24 @@ class Transport(Protocol):
         """Register the Cleanup of a try that ended after its run."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
-        """Make a try in the driver, beside those in flight."""
+        """Make a try in the driver."""
 
 
 class ThreadTransport:
     """Tries on threads of this process: they share all objects with the driver."""
 
-    def __init__(self, pool: Pool, context: TryContext, tell: Callable[..., None]) -> None:
+    def __init__(self, pool: Pool, context: TryContext, on_phase: Callable[..., None]) -> None:
         """Get ready.
 
         Args:
             pool: with the executor.
             context: of the run.
-            tell: hears of phases, from any thread.
+            on_phase: hears of the phases of submitted tries, from any thread.
         """
         self._executor = pool.executor
-        self._context = context if context.on_phase is None else replace(context, on_phase=tell)
-        self._here = context
+        self._here = self._context = context
+        if context.on_phase is not None:
+            self._context = replace(context, on_phase=on_phase)
         self._is_within = is_within(pool.executor)
 
     def submit(self, sent: InFlight) -> Future[Any]:
@@ -95,7 +96,7 @@ class ThreadTransport:
         attempted = sent.node, sent.job_class, sent.started, self._context, sent.changed
         arguments = [(*attempted, variables)]
         if self._is_within:
-            # A worker that waits for another worker may wait for ever. So this one makes the try.
+            # A worker that waits for another may wait for ever, so this one makes the try itself.
             future: Future[Any] = Future()
             future.set_result(_attempt(arguments))
             return future
@@ -117,9 +118,9 @@ class ThreadTransport:
 
 
 def _attempt(arguments: list[Any]) -> TryRecord:
-    """Make a try, with arguments out of a list that is empty then.
+    """Make a try, and empty the list of its arguments.
 
-    The frames of a failure keep that of the executor alive, which keeps its arguments.
+    The traceback of a failure keeps the executor's frame alive, and that frame keeps the list.
 
     Args:
         arguments: those of `attempt`, and the context variables, in one tuple.
@@ -130,7 +131,7 @@ def _attempt(arguments: list[Any]) -> TryRecord:
 
 
 class ProcessTransport:
-    """Tries in other processes: all that they need is sent, and what came of them comes back."""
+    """Tries in other processes: copies of all that they need go there, and replies come back."""
 
     def __init__(self, pool: Pool, context: TryContext, workdir: Workdir) -> None:
         """Get ready.
@@ -148,8 +149,8 @@ class ProcessTransport:
         self._run = os.urandom(8).hex()
         #: The number of the latest try that wrote a key of the global storage.
         self._writers: dict[Any, int] = {}
-        self._told: set[str] = set()
-        self._has_told_of_directory = False
+        self._logged: set[str] = set()
+        self._has_logged_directory = False
 
     def submit(self, sent: InFlight) -> Future[Any]:
         """Submit a try, with a copy of the global storage."""
@@ -178,8 +179,8 @@ class ProcessTransport:
         """Take in the reply of a try: its Cleanup, changes of the global storage, and phases."""
         reply: Reply = loads(future.result())
         self._merge(reply, sent)
-        self._tell_dropped(sent.job_class, reply.dropped)
-        self._tell_of_directory(reply.directory_error)
+        self._log_dropped(sent.job_class, reply.dropped)
+        self._log_directory_error(reply.directory_error)
         self._register_cleanup(sent, reply.cleanup)
         unpack: Callable[[Any], Any] = ValueUnpickler().unpack
         if self._context.on_phase is not None:
@@ -213,7 +214,7 @@ class ProcessTransport:
         return record
 
     def _note_changes(self, sent: InFlight) -> list[Any]:
-        """Take into the journal what was changed in the driver, and return the keys."""
+        """Write what has changed in the driver into the journal, and return the keys."""
         changed, unpicklable = self._shared.changes(self._journal.index)
         for key, packed in changed.items():
             record = record_of(key, packed)
@@ -225,11 +226,11 @@ class ProcessTransport:
                 self._journal.discard(key)
         for key in unpicklable:
             self._journal.discard(key)
-            self._tell_dropped(sent.job_class, [f'global_storage[{safe_repr(key)}]'])
+            self._log_dropped(sent.job_class, [f'global_storage[{safe_repr(key)}]'])
         return [*changed, *unpicklable]
 
     def _merge(self, reply: Reply, sent: InFlight) -> None:
-        """Take over what a try has changed, unless a try that was sent out later has, too."""
+        """Take over the changes of a try, except where a later one has changed the same key."""
         dropped = 0
         for record in reply.shared:
             changed, lost = read_records([record])
@@ -248,17 +249,17 @@ class ProcessTransport:
                     continue
                 self._writers[key] = sent.number
         if dropped:
-            self._tell_dropped(sent.job_class, [f'{dropped} values of global_storage'])
+            self._log_dropped(sent.job_class, [f'{dropped} values of global_storage'])
 
     def _register_cleanup(self, sent: InFlight, needs: CleanupNeeds | None) -> None:
         if needs is not None:
-            self._context.register_cleanup(sent.node, self._remade(sent.job_class, needs))
+            self._context.register_cleanup(sent.node, self._rebuilt(sent.job_class, needs))
 
-    def _remade(self, job_class: type[Job], needs: CleanupNeeds) -> Job:
-        """Make an object that a Cleanup can be called on."""
+    def _rebuilt(self, job_class: type[Job], needs: CleanupNeeds) -> Job:
+        """Rebuild the object of a try, for its Cleanup."""
         job = _bare_object(job_class)
         for name, value in self._unpacked(job_class, 'self', needs.attributes).items():
-            # Not by the object's own __setattr__, which may need what could not travel.
+            # Past its own __setattr__, which may need attributes that did not travel.
             with suppress(AttributeError, TypeError):
                 object.__setattr__(job, name, value)
         if needs.hook is not None:
@@ -270,19 +271,19 @@ class ProcessTransport:
     def _unpacked(self, job_class: type[Job], what: str, packed: list[bytes]) -> dict[Any, Any]:
         items, lost = unpack_items(packed)
         if lost:
-            self._tell_dropped(job_class, [f'{lost} values of {what}'])
+            self._log_dropped(job_class, [f'{lost} values of {what}'])
         return items
 
-    def _tell_dropped(self, job_class: type[Job], dropped: Iterable[str]) -> None:
+    def _log_dropped(self, job_class: type[Job], dropped: Iterable[str]) -> None:
         for what in dropped:
             line = f'{job_class.__name__}: {what} can not travel'
-            if line not in self._told:
-                self._told.add(line)
+            if line not in self._logged:
+                self._logged.add(line)
                 _LOG.debug('%s', line)
 
-    def _tell_of_directory(self, error: str) -> None:
-        if error and not self._has_told_of_directory:
-            self._has_told_of_directory = True
+    def _log_directory_error(self, error: str) -> None:
+        if error and not self._has_logged_directory:
+            self._has_logged_directory = True
             _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
 
 
@@ -297,14 +298,14 @@ def _failed(error: BaseException) -> Future[Any]:
 
 def _bare_object(job_class: type[Job]) -> Job:
     """Make an object without calling any __new__ or __init__ of the user's."""
-    heap_type = 1 << 9  # as copyreg knows the classes that are no built-in ones
+    heap_type = 1 << 9  # the flag of classes that are not built in, as in copyreg
     builtin: Any = next(each for each in job_class.__mro__ if not each.__flags__ & heap_type)
     job: Job = builtin.__new__(job_class)
     return job
 
 
 def _hook(job_class: type[Job], packed: PickledValue) -> Callable[[], Any] | None:
-    """Return the Cleanup that was set on an object, or else one that says what became of it."""
+    """Return the Cleanup that was set on an object, or one that says that it did not travel."""
     hook: Any = ValueUnpickler().unpack(packed)
     if not isinstance(hook, RemoteValue):
         return hook  # type: ignore[no-any-return]
