@@ -52,7 +52,7 @@ class Pool:
     locks: dict[type[Job], tuple[str, ...]]
     #: The Jobs that are tried in the driver because they say so.
     in_driver: frozenset[type[Job]]
-    #: Whether a class may be pickled as it is.
+    #: Returns whether a class may be pickled by its name.
     by_reference: Callable[[type], bool]
     #: Pickles a request about a Job, or returns it unpickled; None leaves that to the executor.
     pickle: _Pickle | None
@@ -75,16 +75,15 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         graph: the Jobs.
 
     Raises:
-        ConfigurationError: it can't.
+        ConfigurationError: the executor can't try them.
     """
     _check_executor(executor)
     # Interpreters are in threads of this process, too, but share nothing.
-    has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
-        executor, 'InterpreterPoolExecutor'
-    )
+    has_interpreters = _is(executor, 'InterpreterPoolExecutor')
+    has_threads = _is(executor, 'ThreadPoolExecutor') and not has_interpreters
     has_processes = _is(executor, 'ProcessPoolExecutor')
     is_main_found = has_processes and _start_method(executor) == 'fork'
-    needs_pickle = has_processes or _is(executor, 'InterpreterPoolExecutor')
+    needs_pickle = has_processes or has_interpreters
     pool = Pool(
         executor=executor,
         limit=_limit(executor, max_in_flight),
