@@ -49,7 +49,7 @@ _IMPORTS = {
     '_executors.storage': '_executors.pickling',
     '_executors.transport': (
         '_attempt _executors.pickling _executors.pool _executors.storage _executors.worker '
-        '_failures _workdir job outcome remote'
+        '_failures _workdir job remote'
     ),
     '_executors.worker': (
         '_attempt _executors.by_value _executors.pickling _executors.storage _failures '

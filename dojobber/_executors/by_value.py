@@ -1,7 +1,7 @@
-"""How classes and functions of the script itself travel to workers that do not have them.
+"""Pickles classes and functions of the script itself by value, for workers that lack them.
 
-Owns which names of `__main__` a worker has, and how classes and functions by other names are taken
-to pieces and made again: those below the main guard, in a cell of a notebook, or in `-c`.
+Owns which names of `__main__` a worker has, and how other classes and functions are rebuilt: those
+below the main guard, in a cell of a notebook, or in `-c`.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from typing import Any
 
 from dojobber._executors.pickling import (
     PackedClass,
+    is_importable,
     is_tied,
     pack_shallow,
-    taken_apart,
+    reduce_wrapper,
     unpack_class,
     update_class,
 )
 
-#: Is to follow a value that was pickled by other means, for `loads_by_value`.
+#: Must follow a pickle by another pickler, so that `loads_by_value` can read it.
 NOTHING_UNFILLED = pickle.dumps(None)
-# A worker process may have several threads, as Dask's do. A class that one of them uses gets no
-# functions that are not filled yet.
+# A worker process may have several threads, as Dask's do. While one thread uses a class, another
+# must not give it functions that are still empty.
 _loading = RLock()
 _updates: list[tuple[type, dict[str, Any]]] = []
 
 
 def names_of_main() -> set[str] | None:
-    """Return the names that a worker has which imports the main module; None if it has all.
+    """Return the names of `__main__` in a worker that imports it; None means all of them.
 
-    Those that are bound above the main guard, and nowhere else.
+    They are those that are bound outside of the main guard only.
     """
     main = sys.modules['__main__']
     path = getattr(main, '__file__', None)
@@ -55,7 +56,7 @@ def names_of_main() -> set[str] | None:
 
 
 def _bound(tree: ast.AST, in_guard: bool) -> Iterator[str]:
-    """Yield the names that are bound in the main guard, or else those outside of it."""
+    """Yield the names that are bound in the main guard, or those bound outside of it."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             if in_guard:
@@ -94,7 +95,7 @@ class ByValuePickler(ForkingPickler):
         self._unfilled: list[FunctionType] = []
 
     def dump_all(self, value: object, job_class: type) -> None:
-        """Pickle a value, after the bases of a class: they must be whole when that is made."""
+        """Pickle the bases of a class, then a value: the class is rebuilt from complete bases."""
         metaclass: type = type(job_class)
         bases = [*metaclass.__mro__[::-1], *job_class.__mro__[::-1]]
         for each in (*[each for each in bases if not self.is_found(each)], value):
@@ -105,7 +106,7 @@ class ByValuePickler(ForkingPickler):
             self.dump(None)
 
     def reducer_override(self, obj: Any) -> Any:
-        """Take to pieces what a worker does not find by its name."""
+        """Reduce what a worker can't find by name."""
         kind = type(obj)
         if kind is FunctionType:
             return NotImplemented if self.is_found(obj) else self._function(obj)
@@ -115,21 +116,21 @@ class ByValuePickler(ForkingPickler):
             return _make_class, (pack_shallow(obj, obj.__bases__), self._is_global(obj))
         if kind is ModuleType:
             return importlib.import_module, (obj.__name__,)
-        return taken_apart(obj) or NotImplemented
+        return reduce_wrapper(obj) or NotImplemented
 
     def is_found(self, obj: Any) -> bool:
         if obj.__module__ != '__main__':
-            return isinstance(obj, FunctionType) or _is_bound(obj)
+            return isinstance(obj, FunctionType) or is_importable(obj)
         top = obj.__qualname__.partition('.')[0]
-        return _is_bound(obj) and (self._names is None or top in self._names)
+        return is_importable(obj) and (self._names is None or top in self._names)
 
     def _is_tied_elsewhere(self, obj: type) -> bool:
-        """Return whether a function of another module would go on to speak of this class."""
+        """Return whether this class is of another module, and a function refers to it."""
         own = vars(obj).values()
         return obj.__module__ != '__main__' and any(is_tied(each, obj) for each in own)
 
     def _is_global(self, obj: Any) -> bool:
-        return '.' not in obj.__qualname__ and _is_bound(obj)
+        return '.' not in obj.__qualname__ and is_importable(obj)
 
     def _function(self, function: FunctionType) -> Any:
         self._unfilled.append(function)
@@ -149,13 +150,6 @@ class ByValuePickler(ForkingPickler):
         }
 
 
-def _is_bound(obj: Any) -> bool:
-    found: Any = sys.modules.get(obj.__module__)
-    for name in obj.__qualname__.split('.'):
-        found = getattr(found, name, None)
-    return found is obj
-
-
 def _globals_of(code: CodeType) -> Iterator[str]:
     for instruction in dis.get_instructions(code):
         if instruction.opname in ('LOAD_GLOBAL', 'LOAD_NAME'):
@@ -168,7 +162,7 @@ def _globals_of(code: CodeType) -> Iterator[str]:
 def _content(cell: CellType) -> tuple[Any, ...]:
     try:
         return (cell.cell_contents,)
-    except ValueError:  # nothing is in there yet
+    except ValueError:  # the cell is empty
         return ()
 
 

@@ -1,7 +1,7 @@
 """Keeps Jobs that share a lock from being tried at the same time.
 
-Owns which locks are held and who was passed over for want of one. A lock is a name; all those of a
-Job are taken together when it is handed out, or none.
+Owns which locks are held and which Jobs wait for them. A lock is a name. A Job that is handed out
+takes all its locks at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dojobber._scheduler import Scheduler
 class LockingScheduler(Scheduler):
     """A scheduler that passes over Jobs whose locks are held; they hold up nobody.
 
-    Jobs that were passed over stand in queues, one for each set of locks. Where the head of a queue
-    can't be tried, no Job behind it can. Each head waits for one lock that is held; when that is
-    released, the head is handed out if it can be, or else waits for another one::
+    Jobs that were passed over wait in queues, one for each set of locks. While the head of a queue
+    can't be tried, no Job behind it can. Each head waits for one held lock. When that is released,
+    the head is handed out, or waits for another lock that is held::
 
         _passed_over   {('a', 'b'): [3, 7], ('a',): [5]}   the queues; 3 and 5 are their heads
         _first         {'a': [3, 5]}                       the heads that wait for each lock
@@ -59,7 +59,7 @@ class LockingScheduler(Scheduler):
             lacking = next((name for name in names if name in self._held), None)
             if lacking is None:
                 self._held.update(names)
-                if names:  # those behind it lack what it has just taken
+                if names:  # the Jobs behind it need the locks that it holds now
                     self._line_up(names, names[0])
                 return node
             heappush(self._passed_over[names], (self.round(node), node))

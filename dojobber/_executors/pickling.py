@@ -1,6 +1,7 @@
-"""How classes, values and exceptions travel between processes, as far as they can.
+"""Pickles classes, values and exceptions for other processes.
 
-Owns what is pickled and what stands for that which can't be. Knows nothing of executors.
+Owns the parts from which they are rebuilt, and the stand-ins for those that don't pickle. Knows
+nothing of executors.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from dojobber._failures import (
 )
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
-# What a class makes for itself, and DEPS and WATCH: a worker needs none, and they may be thousands.
+# Attributes that Python sets anew; and DEPS and WATCH, which may be long and no worker needs.
 _LEFT_OUT = {
     '__dict__', '__weakref__', '_abc_impl', 'DEPS', 'WATCH', '__annotate__', '__annotate_func__',
     '__annotations_cache__',
 }  # fmt: skip
-# Objects of these classes don't pickle, but the functions that they are made of may.
+# Objects of these classes don't pickle, but the functions in these attributes may.
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     staticmethod: ('__func__',),
     classmethod: ('__func__',),
     property: ('fget', 'fset', 'fdel', '__doc__'),
     cached_property: ('func',),
 }
-# A process remembers so many classes that it has made.
+# How many rebuilt classes a process remembers.
 _CLASSES = 1000
 
 
@@ -48,7 +49,7 @@ _CLASSES = 1000
 class PackedClass:
     """A class that can't be imported by its name, such as one made with type()."""
 
-    #: Tells apart all classes of all drivers.
+    #: Identifies the class among those of all drivers.
     token: str
     metaclass: type
     name: str
@@ -61,11 +62,11 @@ _made: dict[str, type] = {}
 
 
 def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
-    """Return the parts from which `unpack_class` makes a class again.
+    """Return the parts from which `unpack_class` rebuilds a class.
 
     Args:
         job_class: the class.
-        by_reference: whether a class may travel as it is.
+        by_reference: returns whether a class may be pickled by its name.
     """
     own = vars(job_class)
     if by_reference(job_class) or any(is_tied(each, job_class) for each in own.values()):
@@ -75,11 +76,11 @@ def pack_class(job_class: type, by_reference: Callable[[type], bool]) -> Any:
 
 
 def pack_shallow(job_class: type, bases: tuple[Any, ...]) -> PackedClass:
-    """Take a class to pieces.
+    """Pack a class, but not its bases.
 
     Args:
         job_class: the class.
-        bases: those that it is to be made of again, packed or not.
+        bases: its bases, packed or not.
     """
     return PackedClass(
         token=_tokens.setdefault(job_class, os.urandom(16).hex()),
@@ -91,18 +92,18 @@ def pack_shallow(job_class: type, bases: tuple[Any, ...]) -> PackedClass:
 
 
 def _attributes(job_class: type) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that a class does not make for itself."""
+    """Yield the attributes that are needed to rebuild a class."""
     for name, value in vars(job_class).items():
-        # The descriptors of __slots__ are made from those.
+        # __slots__ makes its descriptors again.
         if name not in _LEFT_OUT and not isinstance(value, MemberDescriptorType):
             yield name, value
 
 
 def is_tied(value: object, job_class: type) -> bool:
-    """Return whether a function uses super(): it would go on to speak of the class it was made in.
+    """Return whether a function refers to its class, so that the class can't be rebuilt.
 
-    So would one with its class in the closure, as those of frozen dataclasses have. Decorators have
-    the function that they were given in their closure.
+    In a rebuilt class the function would still refer to the original. Functions that use super()
+    do so, and those of frozen dataclasses. A decorator has the original function in its closure.
     """
     looked_at: list[Any] = [value]
     for each in looked_at:
@@ -123,22 +124,22 @@ def is_tied(value: object, job_class: type) -> bool:
 
 
 def _closure(function: FunctionType) -> list[Any]:
-    """Return the objects that a function knows by its closure."""
+    """Return the objects in the closure of a function."""
     found = []
     for cell in function.__closure__ or ():
-        with suppress(ValueError):  # nothing is in there yet
+        with suppress(ValueError):  # raised by an empty cell
             found.append(cell.cell_contents)
     return found
 
 
 def unpack_class(packed: Any, update: Callable[[type, dict[str, Any]], None] | None = None) -> Any:
-    """Return the class that was packed, or one made like it.
+    """Return the class that was packed, or rebuild it from its parts.
 
-    It is made once, since its bases may note or refuse what is made of them.
+    A process rebuilds a class once, since its bases may register or refuse subclasses.
 
     Args:
         packed: by `pack_class` or `pack_shallow`.
-        update: gives a class that was made before its attributes; None means `update_class`.
+        update: sets the attributes of a class that was rebuilt before; None means `update_class`.
     """
     if not isinstance(packed, PackedClass):
         return packed
@@ -153,7 +154,7 @@ def unpack_class(packed: Any, update: Callable[[type, dict[str, Any]], None] | N
 
 
 def update_class(made: type, attributes: dict[str, Any]) -> None:
-    """Give a class its attributes."""
+    """Set the attributes of a class."""
     for name, value in attributes.items():
         type.__setattr__(made, name, value)
         if isinstance(value, cached_property):
@@ -161,14 +162,13 @@ def update_class(made: type, attributes: dict[str, Any]) -> None:
 
 
 class _Bare:
-    """A base for classes that get their own bases later."""
+    """The base of a class until its own bases are set."""
 
 
 def _create(packed: PackedClass) -> type:
-    """Make a class.
+    """Rebuild a class without the metaclasses and __init_subclass__ of the script itself.
 
-    Not by code of the script itself, in a metaclass or the __init_subclass__ of a base: that has
-    noted the class in the driver, and what it has noted travels, too.
+    They were called in the driver, and what they stored there travels, too.
     """
     attributes, bases = dict(packed.attributes), tuple(map(unpack_class, packed.bases))
     metaclass = next(each for each in packed.metaclass.__mro__ if each.__module__ != '__main__')
@@ -184,8 +184,8 @@ def _create(packed: PackedClass) -> type:
     return whole
 
 
-def taken_apart(value: object) -> tuple[Any, ...] | str | None:
-    """Return what pickle needs for wrappers of functions and dataclasses; None for all else."""
+def reduce_wrapper(value: object) -> tuple[Any, ...] | str | None:
+    """Reduce a wrapper of functions or a constant of dataclasses; return None for all else."""
     kind = type(value)
     if kind in _WRAPPERS:
         return kind, tuple(getattr(value, part) for part in _WRAPPERS[kind])
@@ -198,13 +198,13 @@ def taken_apart(value: object) -> tuple[Any, ...] | str | None:
 
 
 def _make_proxy(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    return MappingProxyType(items)  # its class has no name by which pickle would find it
+    return MappingProxyType(items)  # pickle can't find the class by name
 
 
 def unpicklable_attribute(
     job_class: type, by_reference: Callable[[type], bool], pickle: Callable[[Any], object]
 ) -> str | None:
-    """Return the name of an attribute that keeps a class from travelling, if there is one."""
+    """Return the name of an attribute of a class that does not pickle, if there is one."""
     for each in job_class.__mro__:
         if not by_reference(each):
             for name, value in _attributes(each):
@@ -215,24 +215,24 @@ def unpicklable_attribute(
     return None
 
 
-def is_importable(job_class: type) -> bool:
-    """Return whether a class is found again by its module and name."""
-    found: Any = sys.modules.get(job_class.__module__)
-    for name in job_class.__qualname__.split('.'):
+def is_importable(value: Any) -> bool:
+    """Return whether a class or function is found by its module and name."""
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split('.'):
         found = getattr(found, name, None)
-    return found is job_class
+    return found is value
 
 
 @dataclass(frozen=True, slots=True)
 class PickledValue:
-    """A value that travels as it is, or else what can be told of it."""
+    """A pickled value, and what its stand-in needs."""
 
-    #: Its pickle; None if it can't travel.
+    #: Its pickle; None if it has none.
     data: bytes | None
-    #: What stands for it: its repr(), or the message of an exception.
+    #: The text of its stand-in: its repr(), or the message of an exception.
     text: str
-    #: Of an exception: the name of its class (None: it is none), its traceback, and where it
-    #: came from, as a Failure says it.
+    #: Of an exception: the name of its class (None for other values), its traceback, and its
+    #: place as in a Failure.
     class_name: str | None = None
     trace: str = ''
     place: tuple[str, int, str, int] = ('', 0, '', 0)
@@ -241,7 +241,7 @@ class PickledValue:
 
 
 class ValuePickler:
-    """Packs each object once, so that what is one object here is one there."""
+    """Packs each object once, so that it stays one object in the other process."""
 
     __slots__ = ('_packed', '_values')
 
@@ -282,7 +282,7 @@ class ValueUnpickler:
 def _packed(value: object) -> PickledValue:
     if not isinstance(value, BaseException):
         data = try_pickle(value)
-        # Unpickling it in the driver may still fail; its own repr() could take long for that.
+        # Unpickling it in the driver may still fail; keep a cheap repr() for that case.
         return PickledValue(data, safe_repr(value) if data is None else object.__repr__(value))
     return PickledValue(
         try_pickle(value),
@@ -316,9 +316,9 @@ def _unpacked(packed: PickledValue) -> Any:
 
 
 def _is_same(value: object, packed: PickledValue) -> bool:
-    """Return whether an exception was not made again as something else, or with another message.
+    """Return whether an unpickled exception has the class and the message of the original.
 
-    Messages can differ for good reason, such as an address in them; not those that are arguments.
+    A message may differ for a good reason, such as an address in it, unless it is an argument.
     """
     if not isinstance(value, BaseException) or class_name(value) != packed.class_name:
         return False
@@ -328,7 +328,7 @@ def _is_same(value: object, packed: PickledValue) -> bool:
 
 
 def try_pickle(value: object) -> bytes | None:
-    """Return a pickle that was seen to work; None if there is none."""
+    """Return a pickle that this process can load; None if there is none."""
     with suppress_all_but_interrupts():
         data = dumps(value, HIGHEST_PROTOCOL)
         return data if is_pickle(data) else None
@@ -336,7 +336,7 @@ def try_pickle(value: object) -> bytes | None:
 
 
 def is_pickle(data: bytes) -> bool:
-    """Return whether a value can be made again from its pickle in this process."""
+    """Return whether this process can load a pickle."""
     with suppress_all_but_interrupts():
         loads(data)
         return True
@@ -345,9 +345,9 @@ def is_pickle(data: bytes) -> bool:
 
 @contextmanager
 def suppress_all_but_interrupts() -> Iterator[None]:
-    """Ignore what the code of a value raises while it is packed or unpacked; Ctrl-C goes through.
+    """Ignore all that a value raises while it is packed or unpacked, except KeyboardInterrupt.
 
-    Some raise what is no Exception: SystemExit, or the panic of an extension module.
+    Some values raise no Exception, but SystemExit, or the panic of an extension module.
     """
     try:
         yield
@@ -361,8 +361,7 @@ def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
     """Pack a dict's items one by one.
 
     Returns:
-        The pickles of the pairs of key and value, by key; and how the keys are shown that can't
-        travel.
+        The pickled pairs of key and value, by key; and the repr() of each key that has none.
     """
     packed, lost = {}, []
     for key, value in list(items.items()):
@@ -375,7 +374,7 @@ def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
 
 
 def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
-    """Return the dict of pickled pairs, and how many of them could not be made again."""
+    """Return the dict of pickled pairs, and how many of them could not be unpickled."""
     items, lost = {}, 0
     for data in packed:
         lost += 1

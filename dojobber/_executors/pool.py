@@ -1,6 +1,6 @@
-"""What an executor must be, and which Jobs may be tried on it and when.
+"""What an executor can do, and which Jobs may be tried on it and when.
 
-Owns the record of that. Sends nothing.
+Owns the record of that. Submits nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dojobber._executors.by_value import NOTHING_UNFILLED, dumps_by_value, names
 from dojobber._executors.pickling import (
     is_importable,
     pack_class,
-    taken_apart,
+    reduce_wrapper,
     unpicklable_attribute,
 )
 from dojobber._failures import safe_repr
@@ -32,7 +32,7 @@ from dojobber.job import Job
 _Pickle = Callable[[Any, type], Any]
 # Packages whose workers are other processes, and which often use cloudpickle.
 _CLUSTERS = 'mpi4py', 'loky', 'distributed', 'ipyparallel'
-#: The executors whose workers have led to this code, one within the other.
+#: The executors in whose workers this code runs, the outermost first.
 _entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
 
 
@@ -41,10 +41,10 @@ class Pool:
     """An executor, and which Jobs may be tried on it and when, as configure() found it."""
 
     executor: Executor
-    #: How many tries may be under way at once.
+    #: How many tries may be in flight at once.
     limit: int
-    #: Whether cancel() leaves alone the calls that are being executed. The futures of others, such
-    #: as Dask's and ipyparallel's, are pending meanwhile.
+    #: Whether cancel() fails once a call has begun. It does not on Dask and ipyparallel, where the
+    #: futures of running calls are pending.
     can_cancel: bool
     #: Whether its workers share all objects with the driver.
     has_threads: bool
@@ -52,21 +52,21 @@ class Pool:
     locks: dict[type[Job], tuple[str, ...]]
     #: The Jobs that are tried in the driver because they say so.
     in_driver: frozenset[type[Job]]
-    #: Whether a class may be pickled as it is.
+    #: Returns whether a class may be pickled by its name.
     by_reference: Callable[[type], bool]
-    #: Pickles a request about a Job for workers, if it can; None where the executor must do that.
+    #: Pickles a request about a Job, or returns it unpickled; None leaves that to the executor.
     pickle: _Pickle | None
 
     def has_ended(self, error: BaseException) -> bool:
-        """Return whether the executor says by an error that it can be used no more."""
+        """Return whether an error means that the executor can be used no more."""
         if isinstance(error, BrokenExecutor):
             return True
-        # Others have classes of their own for it, such as loky.
+        # Other packages, such as loky, have error classes of their own.
         return isinstance(error, RuntimeError) and _package(error) == _package(self.executor)
 
 
 def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
-    """Look whether an executor can try the Jobs of a graph.
+    """Return how to try the Jobs of a graph on an executor.
 
     Args:
         executor: of any kind.
@@ -75,8 +75,34 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         graph: the Jobs.
 
     Raises:
-        ConfigurationError: it can't.
+        ConfigurationError: the executor can't try them.
     """
+    _check_executor(executor)
+    # Interpreters are in threads of this process, too, but share nothing.
+    has_interpreters = _is(executor, 'InterpreterPoolExecutor')
+    has_threads = _is(executor, 'ThreadPoolExecutor') and not has_interpreters
+    has_processes = _is(executor, 'ProcessPoolExecutor')
+    is_main_found = has_processes and _start_method(executor) == 'fork'
+    needs_pickle = has_processes or has_interpreters
+    pool = Pool(
+        executor=executor,
+        limit=_limit(executor, max_in_flight),
+        can_cancel=has_threads or has_processes or _package(executor) == 'loky',
+        has_threads=has_threads,
+        locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
+        in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
+        by_reference=is_importable if is_main_found else _is_in_a_module,
+        pickle=_pickle(executor, is_main_found, needs_pickle),
+    )
+    if needs_pickle:
+        for job in graph.jobs:
+            if not (job in pool.in_driver or is_plain_dummy(job)):
+                _check_travels(job, pool)
+    return pool
+
+
+def _check_executor(executor: Any) -> None:
+    """Refuse what can not try any Job."""
     if not callable(getattr(executor, 'submit', None)):
         raise ConfigurationError(
             f'executor must be a concurrent.futures.Executor: it needs submit(), '
@@ -93,28 +119,6 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
             f'executor must have workers that are forked, for others import the script, and '
             f'there is no file {path!r}; got {safe_repr(executor)}'
         )
-    # Interpreters are in threads of this process, too, but share nothing.
-    has_threads = _is(executor, 'ThreadPoolExecutor') and not _is(
-        executor, 'InterpreterPoolExecutor'
-    )
-    has_processes = _is(executor, 'ProcessPoolExecutor')
-    is_main_found = has_processes and _start_method(executor) == 'fork'
-    needs_pickle = has_processes or _is(executor, 'InterpreterPoolExecutor')
-    pool = Pool(
-        executor=executor,
-        limit=_limit(executor, max_in_flight),
-        can_cancel=has_threads or has_processes or _package(executor) == 'loky',
-        has_threads=has_threads,
-        locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
-        in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
-        by_reference=is_importable if is_main_found else _is_in_a_module,
-        pickle=_pickle(executor, is_main_found, needs_pickle),
-    )
-    if needs_pickle:
-        for job in graph.jobs:
-            if not (job in pool.in_driver or is_plain_dummy(job)):
-                _check_travels(job, pool)
-    return pool
 
 
 def _package(value: object) -> str:
@@ -144,7 +148,7 @@ def _imports_main(executor: Any) -> bool:
 
 
 def _is_inherited(executor: Any) -> bool:
-    """Return whether an executor has no workers here, since it was made before this process."""
+    """Return whether an executor was made before a fork, so that it has no workers here."""
     queue = getattr(executor, '_call_queue', None)
     if getattr(queue, '_opid', os.getpid()) != os.getpid():
         return True
@@ -161,15 +165,15 @@ def is_within(executor: Executor) -> bool:
 
 
 def enter(executor: Executor) -> None:
-    """Note, for what has these context variables, that it is executed by an executor's worker."""
+    """Note in the current context that its code runs in a worker of an executor."""
     _entered.set((*_entered.get(), executor))
 
 
 def as_future(given: Any, executor: Executor) -> Future[Any]:
-    """Return what submit() gave if it is a future, of any package.
+    """Return what submit() gave, if it is a future of any package.
 
     Raises:
-        RuntimeError: it is none, or one that only an event loop completes.
+        RuntimeError: it is none, or one of asyncio.
     """
     needed = 'add_done_callback', 'exception', 'result', 'cancel'
     is_future = all(callable(getattr(given, name, None)) for name in needed)
@@ -183,14 +187,10 @@ def as_future(given: Any, executor: Executor) -> Future[Any]:
     return cast('Future[Any]', given)
 
 
-def _workers(executor: Executor) -> int | None:
-    """Return how many workers there are; None if that is not known."""
-    workers = getattr(executor, '_max_workers', None)
-    return workers if isinstance(workers, int) else None
-
-
 def _limit(executor: Executor, max_in_flight: Any) -> int:
-    workers = _workers(executor)
+    workers: int | None = getattr(executor, '_max_workers', None)
+    if not isinstance(workers, int):
+        workers = None
     if max_in_flight is None:
         if workers is None:
             raise ConfigurationError(
@@ -210,7 +210,7 @@ def _start_method(executor: Any) -> str:
 
 
 def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | None:
-    """Return what pickles requests, so that one that can't be unpickled costs its Job alone."""
+    """Return a pickler of requests, so that one that can't be unpickled fails its Job only."""
     package = _package(executor)
     others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
     if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
@@ -230,13 +230,13 @@ def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | 
 
 
 def _is_dask_of_threads(executor: Any) -> bool:
-    """Return whether an executor is of Dask's in this very process, whose classes are all there."""
+    """Return whether an executor is one of Dask whose workers are threads of this process."""
     cluster = getattr(getattr(executor, '_client', None), 'cluster', None)
     return getattr(cluster, 'processes', True) is False
 
 
 def _pickle_by_cloudpickle() -> _Pickle | None:
-    """Return what pickles as packages of clusters do; None if they have not loaded cloudpickle."""
+    """Return a pickler of requests that uses cloudpickle; None if that is not loaded."""
     names = 'cloudpickle', 'joblib.externals.cloudpickle'
     cloudpickle: Any = next((found for name in names if (found := sys.modules.get(name))), None)
     if cloudpickle is None:
@@ -244,7 +244,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
-            return taken_apart(obj) or super().reducer_override(obj)
+            return reduce_wrapper(obj) or super().reducer_override(obj)
 
     def pickle(request: Any, job: type) -> Any:
         file = io.BytesIO()
@@ -259,7 +259,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:
-    """Refuse a class that this process's workers could not be sent."""
+    """Refuse a class that can't be sent to workers."""
     pickle = pool.pickle
     assert pickle is not None
     try:

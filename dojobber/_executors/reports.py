@@ -1,7 +1,7 @@
-"""How the entries of a report travel, pickled or copied.
+"""Packs the entries of a report, to be pickled or copied.
 
-Owns the stand-ins of what does not pickle, and what an exception must keep so that its copy is
-told of in the same words. Knows nothing of executors.
+Owns the stand-ins for what does not pickle, and what the copy of an exception needs to be shown in
+the same words. Knows nothing of executors.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _attributes: Any = vars(BaseException)['__dict__'].__get__
 
 @dataclass(frozen=True, slots=True)
 class PackedEntries:
-    """The entries of a report, with the numbers of objects that may not pickle."""
+    """The entries of a report, with numbers in place of objects that may not pickle."""
 
     #: The fields of each entry, by their names.
     entries: tuple[dict[str, Any], ...]
-    #: The objects that have these numbers.
+    #: The packed objects, in the order of their numbers.
     objects: tuple[_Packed, ...]
 
 
 def pack(entries: Iterable[JobReport]) -> PackedEntries:
-    """Return what `unpack` makes the entries from again."""
+    """Pack the entries of a report, for `unpack`."""
     packer = _Packer()
     packed = tuple([packer.entry(each) for each in entries])
     return PackedEntries(packed, packer.objects())
@@ -85,7 +85,7 @@ class _PackedClass:
 @dataclass(frozen=True, slots=True)
 class _PackedValue:
     data: bytes | None
-    #: What its stand-in shows.
+    #: The text of its stand-in.
     text: str
 
     def made(self) -> Any:
@@ -100,13 +100,13 @@ class _PackedException:
     shown: tuple[str, str]
     notes: list[str]
     is_failure: bool
-    #: Its traceback; '' if it only led to another exception, whose trace has it.
+    #: Its traceback; '' if it is only the cause of another exception, whose trace contains it.
     trace: str
     place: tuple[str, int, str, int]
-    #: The numbers of the exceptions that it holds, and of the one that led to it.
+    #: The numbers of the exceptions in it, if it is a group, and of its cause.
     parts: tuple[int, ...]
     cause: int | None
-    #: The numbers of the attributes of a process that failed, by their names.
+    #: Of a failed process: the numbers of the attributes, by name.
     process: dict[str, int]
 
     def made(self) -> BaseException:
@@ -122,7 +122,7 @@ class _PackedException:
 
 
 _Packed = _PackedClass | _PackedValue | _PackedException
-#: Is returned for what can't be made again.
+#: Stands for an object that can't be unpickled.
 _LOST = object()
 
 
@@ -138,7 +138,7 @@ def _restore(
     packed: Sequence[_Packed],
     objects: Sequence[Any],
 ) -> None:
-    """Give an exception, and the parts within it, what is lost when exceptions pickle."""
+    """Restore what an exception, and the exceptions in it, lose when they are pickled."""
     seen, pairs = set(), [(error, of)]
     for made, each in pairs:
         if id(made) not in seen:
@@ -162,7 +162,7 @@ def _restore_one(error: BaseException, of: _PackedException, objects: Sequence[A
 
 
 class _Packer:
-    """Gives each object one number, so that what is one object here is one there."""
+    """Numbers each object once, so that it stays one object in the copy."""
 
     __slots__ = ('_numbers', '_objects', '_with_trace')
 
@@ -182,7 +182,7 @@ class _Packer:
         return packed
 
     def objects(self) -> tuple[_Packed, ...]:
-        """Return what has been given a number, packed, and all that belongs to it."""
+        """Pack the objects that have a number, and all that belongs to them."""
         for kind, each in self._objects:
             if kind == 'exception':
                 self._number_all(parts(each))
@@ -237,15 +237,15 @@ def _packed_class(job: type[Job]) -> _PackedClass:
 def _packed_value(value: object) -> _PackedValue:
     data = try_pickle(value)
     if data is not None:
-        # Unpickling it may still fail elsewhere; its own repr() could take long for that.
+        # Unpickling it elsewhere may still fail; keep a cheap repr() for that case.
         return _PackedValue(data, object.__repr__(value))
-    with suppress(Exception, SystemExit):  # what JSON can hold needs nothing but itself
+    with suppress(Exception, SystemExit):  # the data of a dict or list of another class
         data = try_pickle(json.loads(json.dumps(value, allow_nan=False)))
     return _PackedValue(data, safe_repr(value))
 
 
 def _process(error: BaseException) -> dict[str, Any]:
-    """Return what is known of a process that failed, by the names of the attributes."""
+    """Return the attributes of a failed process, by name; {} for other exceptions."""
     found = {}
     for name in ('cmd', 'output', 'stderr') if is_of_process(error) else ():
         with suppress(Exception, SystemExit):

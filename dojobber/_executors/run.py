@@ -12,7 +12,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from dojobber._attempt import PhaseResult, TryRecord, attempt
+from dojobber._attempt import PhaseResult, TryRecord
 from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.locks import LockingScheduler
@@ -35,7 +35,6 @@ class ConcurrentRun(Run):
 
     __slots__ = (
         '_pool',
-        '_transport',
         '_in_flight',
         '_unsettled',
         '_maybe_taken',
@@ -66,15 +65,15 @@ class ConcurrentRun(Run):
         self._pool = pool
         if not pool.has_threads:
             self.results.global_storage = SharedDict()
-        #: By their numbers.
+        #: The tries in flight, by number.
         self._in_flight: dict[int, tuple[InFlight, Future[Any]]] = {}
-        #: Jobs of whose tries it is not known yet how they went.
+        #: Jobs whose tries have begun and have no record yet.
         self._unsettled: set[int] = set()
         #: Jobs that the executor may have taken although submit() raised.
         self._maybe_taken: set[int] = set()
-        #: Of the last try of each Job, among those of all runs.
+        #: The number of the last try of each Job.
         self._numbers: dict[int, int] = {}
-        #: What the try taken in last has raised in another process.
+        #: Why the try failed that was taken in last, if a worker process made it.
         self._worker_error: BaseException | None = None
 
     def _loop(self) -> None:
@@ -115,10 +114,7 @@ class ConcurrentRun(Run):
         self._numbers[node] = next(self._stack.numbers)
         changed = self._changed(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
-        if is_plain_dummy(job_class) and job_class not in self._graph.special:
-            record = attempt(node, job_class, now, self._context(), changed)
-            self._take_in(node, record)
-        elif is_here:
+        if is_here or is_plain_dummy(job_class) and job_class not in self._graph.special:
             self._take_in(node, transport.run_here(sent))
         else:
             self._submit(sent)
@@ -135,8 +131,8 @@ class ConcurrentRun(Run):
             raise
         self._in_flight[sent.number] = sent, future
         try:
-            # Not wait(), which goes over all futures each time. What a callback raises would be
-            # lost, but this one raises nothing. It may be given a future within this one.
+            # wait() would visit all futures each time. The callback goes by the number, since an
+            # executor may call it with another future.
             future.add_done_callback(partial(_arrive, self._inbox, sent.number))
         except BaseException:
             del self._in_flight[sent.number]
@@ -159,27 +155,20 @@ class ConcurrentRun(Run):
             self._complete(*self._in_flight.pop(arrived))
 
     def _complete(self, sent: InFlight, future: Future[Any]) -> None:
-        """Take in what became of a try that was submitted."""
-        error = _failure(future)
+        """Take in a submitted try that has ended."""
+        error = _executor_error(future)
         if error is not None:
             self._fail(sent, error)
             return
+        interrupts: list[BaseException] = []
         try:
-            completed = sent.transport.returned(sent, future)
+            record = sent.transport.accept(sent, future, interrupts)
         except Exception as caught:
             self._fail(sent, caught)
             return
-        if completed.job is not None:
-            self._register_cleanup(sent.node, completed.job)
         if not self._pool.has_threads:
-            self._worker_error = completed.record.exception
-        interrupts: list[BaseException] = []
-        for phase, ended in completed.phases:
-            try:
-                self._notifier.phase(sent.node, phase, ended)
-            except BaseException as caught:  # the try has ended all the same
-                interrupts.append(caught)
-        self._take_in(sent.node, completed.record)
+            self._worker_error = record.exception
+        self._take_in(sent.node, record)
         if interrupts:
             raise interrupts[0]
 
@@ -188,14 +177,14 @@ class ConcurrentRun(Run):
         super()._take_in(node, record, is_final)
 
     def _fail(self, sent: InFlight, error: BaseException) -> None:
-        """Take in what the executor says instead of how a try went."""
+        """Take in an error of the executor in place of a record."""
         is_given_up = isinstance(error, CancelledError) or not isinstance(error, Exception)
         if is_given_up or self._pool.has_ended(error):
             raise error  # whether it was executed is not known
         self._refuse(sent, error)
 
     def _refuse(self, sent: InFlight, error: BaseException) -> None:
-        """Take in that a try could not be submitted: a fault of the script, so not tried again."""
+        """Fail a Job that can't be sent to a worker, for good: it is a fault of the script."""
         if self._is_observed:
             self._notifier.phase(sent.node, Phase.INIT, None)
             self._notifier.phase(sent.node, Phase.INIT, PhaseResult(None, error, 0.0))
@@ -203,18 +192,18 @@ class ConcurrentRun(Run):
         self._take_in(sent.node, record, is_final=True)
 
     def _drain(self, errors: list[BaseException]) -> None:
-        """Wait for the tries in flight when nothing more is submitted; a signal ends the waiting.
+        """Cancel the tries that have not begun and wait for the others, until a signal comes.
 
         Args:
             errors: what ended the run before its time, if anything did; gets what else is raised.
         """
         for sent, future in [*self._in_flight.values()]:
-            if self._pool.can_cancel and future.cancel():  # it was not executed
+            if self._pool.can_cancel and future.cancel():  # it has not begun
                 del self._in_flight[sent.number]
                 self._unsettled.discard(sent.node)
         signals: list[BaseException] = []
-        # Ctrl-C in a terminal reaches workers, too. What a worker says of it may arrive before the
-        # signal does here, which is no second one then.
+        # Ctrl-C in a terminal reaches workers, too. If a worker's KeyboardInterrupt arrives before
+        # our own signal, that signal is not the second one.
         limit = 2 if errors and errors[0] is self._worker_error else 1
         self._worker_error = None
         while self._in_flight and len(signals) < limit:
@@ -225,38 +214,36 @@ class ConcurrentRun(Run):
                 continue
             try:
                 self._handle(arrived)
-            except BaseException as caught:  # a listener's, or of another try
+            except BaseException as caught:  # by a listener, or in another try
                 errors.append(caught)
             collect(signals)
         errors += signals
 
     def _finish(self, errors: list[BaseException]) -> None:
-        """Give each Job a status; the Cleanups of what is still in flight are retained."""
+        """Give each Job a status; retain the Cleanups of tries that are still in flight."""
         for node in self._unsettled:
             self.results.interrupted(node, errors[0], None)
         in_flight: dict[int, Callable[[], bool]] = {
-            sent.node: partial(self._has_come, number)
+            sent.node: partial(self._has_ended, number)
             for number, (sent, _) in [*self._in_flight.items()]
         }
-        in_flight |= dict.fromkeys(self._maybe_taken, _never)
+        in_flight |= dict.fromkeys(self._maybe_taken, lambda: False)
         self._stack.retain(self._graph, in_flight)
         for sent, future in [*self._in_flight.values()]:
             self._workdir.share()
-            future.add_done_callback(partial(self._came_late, sent))
+            future.add_done_callback(partial(self._accept_late, sent))
         super()._finish(errors)
 
-    def _came_late(self, sent: InFlight, future: Future[Any]) -> None:
-        """Register the Cleanup of a try that ended when nobody waited for it any more."""
-        # It may have been given up, or have broken its worker.
+    def _accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended after its run."""
+        # The try may have been cancelled, or its worker may have died.
         with suppress(Exception):
-            job = sent.transport.late_job(sent, future)
-            if job is not None:
-                self._register_cleanup(sent.node, job)
+            sent.transport.accept_late(sent, future)
         del self._in_flight[sent.number]
         self._workdir.release()
 
-    def _has_come(self, number: int) -> bool:
-        """Return whether a try has ended, and its Cleanup is pending if it is owed one."""
+    def _has_ended(self, number: int) -> bool:
+        """Return whether a try has ended, and its Cleanup is registered if it has one."""
         return number not in self._in_flight
 
     def _number(self, node: int) -> int:
@@ -267,12 +254,12 @@ class ConcurrentRun(Run):
 
 
 def _arrive(inbox: Any, number: int, _: object) -> None:
-    """Tell that a try has come back."""
+    """Put the number of a try that has ended into the inbox."""
     inbox.put(number)
 
 
-def _failure(future: Future[Any]) -> BaseException | None:
-    """Return what an executor says of a call that it could not bring to its end, if it says so."""
+def _executor_error(future: Future[Any]) -> BaseException | None:
+    """Return the error of an executor that did not complete a call; None if it did."""
     try:
         return future.exception()
     except CancelledError as error:
@@ -285,10 +272,5 @@ def _is_about_executor(error: Exception) -> bool:
 
 
 def _may_be_taken(error: BaseException) -> bool:
-    """Return whether submit() may have raised for lack of a thread when it had taken the call."""
+    """Return whether submit() may have queued the call before it failed to start a thread."""
     return not isinstance(error, BrokenExecutor) and 'shutdown' not in safe_str(error)
-
-
-def _never() -> bool:
-    """Return that a try has not ended, since nobody will know."""
-    return False

@@ -1,7 +1,7 @@
-"""The dict that Jobs share, where each try works on a copy of it.
+"""The global storage of a run in several processes, where each try works on a copy.
 
-Owns which of its values were looked at, what has changed in it, and the journal by which a worker
-knows it. A value is pickled where it is set, and unpickled only where it is looked at.
+Owns which of its values were accessed, what has changed in it, and the journal that is sent to
+workers. A value is pickled where it is set, and unpickled only where it is accessed.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from typing import Any, NamedTuple
 
 from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
 
-# Each record of a journal is preceded by its length, in so many bytes.
+# How many bytes the length takes that precedes each record of a journal.
 _HEAD = 8
-# A worker process remembers what it has read of the journals of so many runs.
+# How many journals a worker process remembers.
 _RUNS = 8
 
 
 class Packed(NamedTuple):
-    """The pickle of a value that nobody has looked at here."""
+    """The pickle of a value that was not accessed in this process."""
 
     data: bytes
 
 
 class SharedDict(dict[Any, Any]):
-    """A dict whose values are unpickled when they are looked at.
+    """A dict whose values are unpickled when they are accessed.
 
-    A value that can't be made again is not there. Whatever looks at all keys looks at all values.
+    A value that can't be unpickled is missing, so asking for all keys unpickles all values.
     """
 
     __slots__ = ('dropped', '_seen')
 
     def __init__(self, packed: Mapping[Any, Packed] | None = None) -> None:
-        """Begin with values that nobody has looked at."""
+        """Begin with packed values."""
         super().__init__(packed or {})
-        #: The keys of the values that could not be made again.
+        #: The keys of the values that could not be unpickled.
         self.dropped: set[Any] = set()
-        #: What the values were when they were first looked at or last sent, as pickles.
+        #: The pickles of the values when they were first accessed or last sent.
         self._seen: dict[Any, bytes | None] = {}
 
     # For the library
 
     def put(self, key: Any, packed: Packed) -> None:
-        """Set a value that nobody has looked at."""
+        """Set a packed value."""
         self._seen.pop(key, None)
         super().__setitem__(key, packed)
 
@@ -53,10 +53,10 @@ class SharedDict(dict[Any, Any]):
         super().pop(key, None)
 
     def changes(self, before: Mapping[Any, Packed]) -> tuple[dict[Any, Packed | None], list[Any]]:
-        """Return what was set, changed or deleted, from now on as known.
+        """Return what was set, changed or deleted since the last call.
 
         Args:
-            before: the values as they were.
+            before: the values that the other process has.
 
         Returns:
             The new values by key, None for a deleted one; and the keys of those that can't travel.
@@ -77,7 +77,7 @@ class SharedDict(dict[Any, Any]):
         self._seen |= seen
         return changed, unpicklable
 
-    def _look_at(self, key: Any) -> None:
+    def _load(self, key: Any) -> None:
         packed = super().get(key)
         if type(packed) is not Packed:
             return
@@ -89,70 +89,70 @@ class SharedDict(dict[Any, Any]):
         super().__delitem__(key)
         self.dropped.add(key)
 
-    def _look_at_all(self) -> None:
+    def _load_all(self) -> None:
         for key in [key for key, value in super().items() if type(value) is Packed]:
-            self._look_at(key)
+            self._load(key)
 
     # As in a dict, for users
 
     def __getitem__(self, key: Any) -> Any:
-        self._look_at(key)
+        self._load(key)
         return super().__getitem__(key)
 
     def __delitem__(self, key: Any) -> None:
-        self._look_at(key)
+        self._load(key)
         super().__delitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        self._look_at(key)
+        self._load(key)
         return super().__contains__(key)
 
     def get(self, key: Any, default: Any = None) -> Any:
-        self._look_at(key)
+        self._load(key)
         return super().get(key, default)
 
     def pop(self, key: Any, *default: Any) -> Any:
-        self._look_at(key)
+        self._load(key)
         return super().pop(key, *default)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
-        self._look_at(key)
+        self._load(key)
         return super().setdefault(key, default)
 
     def popitem(self) -> tuple[Any, Any]:
-        self._look_at_all()
+        self._load_all()
         return super().popitem()
 
     def __len__(self) -> int:
-        self._look_at_all()
+        self._load_all()
         return super().__len__()
 
-    # dict(...) and update() ask for the keys, one by one, of what has an __iter__ of its own.
+    # Without an __iter__ of our own, dict(...) and update() would copy packed values.
     def __iter__(self) -> Iterator[Any]:
-        self._look_at_all()
+        self._load_all()
         return super().__iter__()
 
     def __reversed__(self) -> Iterator[Any]:
-        self._look_at_all()
+        self._load_all()
         return super().__reversed__()
 
     def keys(self) -> Any:
-        self._look_at_all()
+        self._load_all()
         return super().keys()
 
     def values(self) -> Any:
-        self._look_at_all()
+        self._load_all()
         return super().values()
 
     def items(self) -> Any:
-        self._look_at_all()
+        self._load_all()
         return super().items()
 
     def copy(self) -> dict[Any, Any]:
         return dict(self.items())
 
     def __eq__(self, other: object) -> bool:
-        self._look_at_all()
+        self._load_all()
         return super().__eq__(other)
 
     def __ne__(self, other: object) -> bool:
@@ -167,7 +167,7 @@ class SharedDict(dict[Any, Any]):
         return other | self.copy()
 
     def __repr__(self) -> str:
-        self._look_at_all()
+        self._load_all()
         return super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -175,16 +175,16 @@ class SharedDict(dict[Any, Any]):
 
 
 class Journal:
-    """All that is in a dict, in the order in which it was set; sent to workers as bytes."""
+    """The changes of a dict, in their order; sent to workers as bytes."""
 
     def __init__(self) -> None:
         """Begin without any records."""
-        #: How often it was written anew, without the records that later ones make void.
+        #: How often it was rewritten without outdated records.
         self.edition = 0
         #: The values by key.
         self.index: dict[Any, Packed] = {}
         self._written = bytearray()
-        #: The records that still count, by key, and their length.
+        #: The current records by key, and their total length.
         self._records: dict[Any, bytes] = {}
         self._length = 0
 
@@ -231,7 +231,7 @@ def record_of(key: Any, packed: Packed | None) -> bytes | None:
 
 
 def read_records(records: Iterable[bytes | memoryview]) -> tuple[dict[Any, Packed | None], int]:
-    """Return the changes that records tell of, and how many keys could not be made again."""
+    """Return the changes in records, and how many records could not be unpickled."""
     changed, lost = dict[Any, Packed | None](), 0
     for record in records:
         lost += 1
@@ -256,13 +256,13 @@ _read: dict[str, _Read] = {}
 
 
 def read_journal(run: str, edition: int, journal: bytes) -> tuple[dict[Any, Packed], int]:
-    """Return the values in a journal by key, and how many keys could not be made again.
+    """Return the values in a journal by key, and how many records could not be unpickled.
 
-    Only the records are read that are new to this process: so a try costs about the same however
-    much is shared.
+    Only records that are new to this process are read, so that the cost of a try does not grow
+    with the journal.
 
     Args:
-        run: tells apart the journals.
+        run: identifies the journal.
         edition: of the journal.
         journal: its bytes.
     """

@@ -1,7 +1,7 @@
-"""How a try goes out and comes back: to a thread of this process, or to a worker elsewhere.
+"""Sends tries to threads of this process or to workers elsewhere, and accepts their results.
 
-Owns what is sent with a try, and how what came of it is taken in. Knows nothing of the order of
-tries, nor of what follows from how they ended.
+Owns what is sent with a try, and how its reply is taken in. Knows nothing of the order of tries,
+nor of what follows from their results.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
 from pickle import loads
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -31,7 +30,6 @@ from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
 from dojobber._failures import Failure, class_name, safe_repr, safe_str
 from dojobber._workdir import Workdir
 from dojobber.job import Job
-from dojobber.outcome import Phase
 from dojobber.remote import RemoteValue
 
 _LOG = logging.getLogger('DoJobber')
@@ -42,7 +40,7 @@ class InFlight(NamedTuple):
 
     #: The position of its Job.
     node: int
-    #: Of the try, among those of all runs.
+    #: Of the try, among the tries of all runs.
     number: int
     job_class: type[Job]
     #: The instant at which it began.
@@ -52,46 +50,43 @@ class InFlight(NamedTuple):
     transport: Transport
 
 
-class Completed(NamedTuple):
-    """What came back of a try."""
-
-    record: TryRecord
-    #: The phases that were not told yet.
-    phases: list[tuple[Phase, PhaseResult | None]]
-    #: The object for a Cleanup that is not due yet; None if there is none to make due.
-    job: Job | None
-
-
 class Transport(Protocol):
-    """How tries go out and come back."""
+    """Sends tries to workers and accepts their results."""
 
     def submit(self, sent: InFlight) -> Future[Any]:
-        """Send a try out."""
+        """Submit a try."""
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try; raise what the executor raised instead."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Register the Cleanup of a try, emit its phases, and return its record.
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return the object for a Cleanup that is not due yet, of a try that came too late."""
+        Args:
+            sent: the try.
+            future: its future, which is done.
+            errors: gets what listeners raise.
+        """
+
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended after its run."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
-        """Make a try in the driver, beside those in flight."""
+        """Make a try in the driver."""
 
 
 class ThreadTransport:
     """Tries on threads of this process: they share all objects with the driver."""
 
-    def __init__(self, pool: Pool, context: TryContext, tell: Callable[..., None]) -> None:
+    def __init__(self, pool: Pool, context: TryContext, on_phase: Callable[..., None]) -> None:
         """Get ready.
 
         Args:
             pool: with the executor.
             context: of the run.
-            tell: hears of phases, from any thread.
+            on_phase: hears of the phases of submitted tries, from any thread.
         """
         self._executor = pool.executor
-        self._context = context if context.on_phase is None else replace(context, on_phase=tell)
-        self._here = context
+        self._here = self._context = context
+        if context.on_phase is not None:
+            self._context = replace(context, on_phase=on_phase)
         self._is_within = is_within(pool.executor)
 
     def submit(self, sent: InFlight) -> Future[Any]:
@@ -101,22 +96,21 @@ class ThreadTransport:
         attempted = sent.node, sent.job_class, sent.started, self._context, sent.changed
         arguments = [(*attempted, variables)]
         if self._is_within:
-            # A worker that waits for another worker may wait for ever. So this one makes the try.
+            # A worker that waits for another may wait for ever, so this one makes the try itself.
             future: Future[Any] = Future()
             future.set_result(_attempt(arguments))
             return future
         return as_future(self._executor.submit(_attempt, arguments), self._executor)
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Return the record of a try; its thread has done all else."""
         record = future.result()
         if not isinstance(record, TryRecord):
             raise TypeError(f'the future of a try must give its record, got {safe_repr(record)}')
-        return Completed(record, [], None)
+        return record
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return None: a thread registers its Cleanup itself."""
-        return None
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Do nothing: the thread of the try has registered its Cleanup."""
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver."""
@@ -124,9 +118,9 @@ class ThreadTransport:
 
 
 def _attempt(arguments: list[Any]) -> TryRecord:
-    """Make a try, with arguments out of a list that is empty then.
+    """Make a try, and empty the list of its arguments.
 
-    The frames of a failure keep that of the executor alive, which keeps its arguments.
+    The traceback of a failure keeps the executor's frame alive, and that frame keeps the list.
 
     Args:
         arguments: those of `attempt`, and the context variables, in one tuple.
@@ -137,7 +131,7 @@ def _attempt(arguments: list[Any]) -> TryRecord:
 
 
 class ProcessTransport:
-    """Tries in other processes: all that they need is sent, and what came of them comes back."""
+    """Tries in other processes: copies of all that they need go there, and replies come back."""
 
     def __init__(self, pool: Pool, context: TryContext, workdir: Workdir) -> None:
         """Get ready.
@@ -147,27 +141,25 @@ class ProcessTransport:
             context: of the run; its global storage is a `SharedDict`.
             workdir: the directory of the run.
         """
-        self._executor = pool.executor
+        self._pool = pool
         self._context = context
         self._shared = cast(SharedDict, context.global_storage)
         self._journal = Journal()
         self._workdir = workdir
         self._run = os.urandom(8).hex()
-        self._pickle = pool.pickle
-        self._pack: Callable[[type[Job]], Any] = partial(pack_class, by_reference=pool.by_reference)
         #: The number of the latest try that wrote a key of the global storage.
         self._writers: dict[Any, int] = {}
-        self._told: set[str] = set()
-        self._has_told_of_directory = False
+        self._logged: set[str] = set()
+        self._has_logged_directory = False
 
     def submit(self, sent: InFlight) -> Future[Any]:
         """Submit a try, with a copy of the global storage."""
         self._note_changes(sent)
-        context = self._context
-        request = Request(
-            token=(self._run, sent.job_class.__name__, sent.number),
-            job=sent.job_class if self._pickle else self._pack(sent.job_class),
-            is_special=sent.job_class in context.special,
+        context, pool, job_class = self._context, self._pool, sent.job_class
+        request: Any = Request(
+            token=(self._run, job_class.__name__, sent.number),
+            job=job_class if pool.pickle else pack_class(job_class, pool.by_reference),
+            is_special=job_class in context.special,
             changed=sent.changed,
             args=context.args,
             kwargs=context.kwargs,
@@ -176,35 +168,41 @@ class ProcessTransport:
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        given: Any = request
-        if self._pickle is not None:
+        if pool.pickle is not None:
             try:
-                given = self._pickle(request, sent.job_class)
+                request = pool.pickle(request, job_class)
             except (Exception, SystemExit) as error:
                 return _failed(error)
-        return as_future(self._executor.submit(run_request, given), self._executor)
+        return as_future(pool.executor.submit(run_request, request), pool.executor)
 
-    def returned(self, sent: InFlight, future: Future[Any]) -> Completed:
-        """Return what came of a try, and merge what it has put into the global storage."""
+    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
+        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases."""
         reply: Reply = loads(future.result())
-        unpack = ValueUnpickler().unpack
         self._merge(reply, sent)
-        self._tell_dropped(sent.job_class, reply.dropped)
-        self._tell_of_directory(reply.directory_error)
+        self._log_dropped(sent.job_class, reply.dropped)
+        self._log_directory_error(reply.directory_error)
+        self._register_cleanup(sent, reply.cleanup)
+        unpack: Callable[[Any], Any] = ValueUnpickler().unpack
+        if self._context.on_phase is not None:
+            for phase, ended in reply.phases:
+                if ended is not None:
+                    result, exception = unpack(ended.result), unpack(ended.exception)
+                    ended = PhaseResult(result, exception, ended.seconds)
+                try:
+                    self._context.on_phase(sent.node, phase, ended)
+                except BaseException as caught:  # the try has ended all the same
+                    errors.append(caught)
         fields = {**reply.record, 'started': sent.started}
-        fields['result'], fields['exception'] = (
-            unpack(fields['result']),
-            unpack(fields['exception']),
-        )
+        for name in 'result', 'exception':
+            fields[name] = unpack(fields[name])
         for name in 'check', 'run':
             fields[name] = fields[name] and Failure.of(unpack(fields[name]))
-        phases = [(phase, ended and _unpacked_end(ended, unpack)) for phase, ended in reply.phases]
-        return Completed(TryRecord(**fields), phases, self._remade(sent.job_class, reply.cleanup))
+        return TryRecord(**fields)
 
-    def late_job(self, sent: InFlight, future: Future[Any]) -> Job | None:
-        """Return the object for the Cleanup of a try that came too late for all else."""
+    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
+        """Register the Cleanup of a try that ended after its run."""
         reply: Reply = loads(future.result())
-        return self._remade(sent.job_class, reply.cleanup)
+        self._register_cleanup(sent, reply.cleanup)
 
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, and note what it changes in the global storage."""
@@ -216,7 +214,7 @@ class ProcessTransport:
         return record
 
     def _note_changes(self, sent: InFlight) -> list[Any]:
-        """Take into the journal what was changed in the driver, and return the keys."""
+        """Write what has changed in the driver into the journal, and return the keys."""
         changed, unpicklable = self._shared.changes(self._journal.index)
         for key, packed in changed.items():
             record = record_of(key, packed)
@@ -228,11 +226,11 @@ class ProcessTransport:
                 self._journal.discard(key)
         for key in unpicklable:
             self._journal.discard(key)
-            self._tell_dropped(sent.job_class, [f'global_storage[{safe_repr(key)}]'])
+            self._log_dropped(sent.job_class, [f'global_storage[{safe_repr(key)}]'])
         return [*changed, *unpicklable]
 
     def _merge(self, reply: Reply, sent: InFlight) -> None:
-        """Take over what a try has changed, unless a try that was sent out later has, too."""
+        """Take over the changes of a try, except where a later one has changed the same key."""
         dropped = 0
         for record in reply.shared:
             changed, lost = read_records([record])
@@ -251,15 +249,17 @@ class ProcessTransport:
                     continue
                 self._writers[key] = sent.number
         if dropped:
-            self._tell_dropped(sent.job_class, [f'{dropped} values of global_storage'])
+            self._log_dropped(sent.job_class, [f'{dropped} values of global_storage'])
 
-    def _remade(self, job_class: type[Job], needs: CleanupNeeds | None) -> Job | None:
-        """Return an object that a pending Cleanup can be called on; None if none is pending."""
-        if needs is None:
-            return None
+    def _register_cleanup(self, sent: InFlight, needs: CleanupNeeds | None) -> None:
+        if needs is not None:
+            self._context.register_cleanup(sent.node, self._rebuilt(sent.job_class, needs))
+
+    def _rebuilt(self, job_class: type[Job], needs: CleanupNeeds) -> Job:
+        """Rebuild the object of a try, for its Cleanup."""
         job = _bare_object(job_class)
         for name, value in self._unpacked(job_class, 'self', needs.attributes).items():
-            # Not by the object's own __setattr__, which may need what could not travel.
+            # Past its own __setattr__, which may need attributes that did not travel.
             with suppress(AttributeError, TypeError):
                 object.__setattr__(job, name, value)
         if needs.hook is not None:
@@ -271,19 +271,19 @@ class ProcessTransport:
     def _unpacked(self, job_class: type[Job], what: str, packed: list[bytes]) -> dict[Any, Any]:
         items, lost = unpack_items(packed)
         if lost:
-            self._tell_dropped(job_class, [f'{lost} values of {what}'])
+            self._log_dropped(job_class, [f'{lost} values of {what}'])
         return items
 
-    def _tell_dropped(self, job_class: type[Job], dropped: Iterable[str]) -> None:
+    def _log_dropped(self, job_class: type[Job], dropped: Iterable[str]) -> None:
         for what in dropped:
             line = f'{job_class.__name__}: {what} can not travel'
-            if line not in self._told:
-                self._told.add(line)
+            if line not in self._logged:
+                self._logged.add(line)
                 _LOG.debug('%s', line)
 
-    def _tell_of_directory(self, error: str) -> None:
-        if error and not self._has_told_of_directory:
-            self._has_told_of_directory = True
+    def _log_directory_error(self, error: str) -> None:
+        if error and not self._has_logged_directory:
+            self._has_logged_directory = True
             _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
 
 
@@ -296,20 +296,16 @@ def _failed(error: BaseException) -> Future[Any]:
     return future
 
 
-def _unpacked_end(ended: PhaseResult, unpack: Callable[[Any], Any]) -> PhaseResult:
-    return PhaseResult(unpack(ended.result), unpack(ended.exception), ended.seconds)
-
-
 def _bare_object(job_class: type[Job]) -> Job:
     """Make an object without calling any __new__ or __init__ of the user's."""
-    heap_type = 1 << 9  # as copyreg knows the classes that are no built-in ones
+    heap_type = 1 << 9  # the flag of classes that are not built in, as in copyreg
     builtin: Any = next(each for each in job_class.__mro__ if not each.__flags__ & heap_type)
     job: Job = builtin.__new__(job_class)
     return job
 
 
 def _hook(job_class: type[Job], packed: PickledValue) -> Callable[[], Any] | None:
-    """Return the Cleanup that was set on an object, or else one that says what became of it."""
+    """Return the Cleanup that was set on an object, or one that says that it did not travel."""
     hook: Any = ValueUnpickler().unpack(packed)
     if not isinstance(hook, RemoteValue):
         return hook  # type: ignore[no-any-return]

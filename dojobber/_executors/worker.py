@@ -1,7 +1,7 @@
 """One try in a worker: another process, perhaps on another machine.
 
-Owns what is sent there and what comes back. Sees nothing of the driver: no console, no clock of
-its, no other try.
+Owns the request and the reply. Sees nothing of the driver: not its console, its clock, or other
+tries.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _T = TypeVar('_T')
-# Attributes that are not the user's to keep.
+# Attributes that the library sets.
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All that a try needs. The executor's own pickler carries it."""
+    """All that a worker needs for a try."""
 
-    #: Tells equal tries apart: an executor may take calls with equal arguments for one.
+    #: Unique: an executor may execute equal calls only once.
     token: tuple[str, str, int]
-    #: By `pickling.pack_class`.
+    #: The Job class, or its parts by `pack_class`.
     job: Any
     #: As in `TryContext.special`.
     is_special: bool
@@ -52,17 +52,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a try."""
+    """The result of a try."""
 
     #: The fields of the `TryRecord`. The result and the exceptions are packed.
     record: dict[str, Any]
-    #: The phases as they were told. What they returned or raised is packed.
+    #: The phases as they began and ended. Results and exceptions are packed.
     phases: list[tuple[Phase, PhaseResult | None]]
     #: What the pending Cleanup needs; None if there is none.
     cleanup: CleanupNeeds | None
-    #: Records of what the try has changed in the global storage.
+    #: Records of its changes to the global storage.
     shared: list[bytes]
-    #: Values that could not travel, in words.
+    #: Descriptions of values that do not pickle.
     dropped: list[str]
     #: Why the worker could not enter the directory of the run; '' if it could.
     directory_error: str
@@ -79,7 +79,7 @@ class CleanupNeeds:
 
 
 class _Try:
-    """Notes about a try."""
+    """What a worker notes during a try."""
 
     def __init__(self) -> None:
         self.pack = ValuePickler().pack
@@ -98,7 +98,7 @@ class _Try:
 
 
 def run_request(request: Request | bytes) -> bytes:
-    """Make a try and return the pickled `Reply`; whatever happens, it is in there."""
+    """Make a try and return its pickled `Reply`, whatever is raised."""
     if isinstance(request, bytes):
         started = time.monotonic()
         try:
@@ -130,7 +130,7 @@ def _run_request(request: Request) -> bytes:
             on_phase=noted.on_phase,
         )
         record = attempt(None, job_class, started, context, request.changed)
-    except BaseException as caught:  # Ctrl-C between two phases, or a class that can't be made
+    except BaseException as caught:  # Ctrl-C between two phases, or a class can't be rebuilt
         record = TryRecord(started, (), Phase.INIT, None, caught)
     changes = _retried(lambda: shared.changes(before))
     if lost := lost + len(shared.dropped):
@@ -139,7 +139,7 @@ def _run_request(request: Request) -> bytes:
 
 
 def _retried(call: Callable[[], _T]) -> _T:
-    """Call a function, again after a Ctrl-C: this process has only its reply left to give."""
+    """Call a function, and once more if Ctrl-C ends the call: the reply must be sent."""
     try:
         return call()
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ Pending = list[tuple['Future[Any]', Callable[[], Any]]]
 
 
 class _Fake(Executor):
-    """What both have in common."""
+    """The base of all fakes."""
 
     def __init__(self, seed: int, workers: int) -> None:
         self._random = Random(seed)
@@ -37,7 +37,7 @@ class _Fake(Executor):
         self.is_stuck = False
 
     def drive(self, dojob: DoJobber, clock: FakeClock) -> None:
-        """Let a DoJobber wait for this executor, and time pass by a clock when it does."""
+        """Let a DoJobber wait for this executor, and a clock advance when it waits."""
         self._clock = clock
         dojob._receive = self.receive  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -57,7 +57,7 @@ class _Fake(Executor):
         raise NotImplementedError
 
     def receive(self, queue: SimpleQueue[Any], timeout: float | None) -> Any:
-        """Take the place of a wait for what arrives."""
+        """Stand in for the wait for the inbox."""
         while True:
             self.drop_cancelled()
             if not queue.empty() and (not self.pending or self._random.random() < 0.6):
@@ -101,7 +101,7 @@ class FakeThreads(_Fake, ThreadPoolExecutor):
 
 
 class FakeProcesses(_Fake):
-    """Gets copies of what it can pickle; functions local to others go along as they are."""
+    """Gets copies of all arguments, except functions that are local to others."""
 
     def ready(self, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
         """Return what executes a call."""
@@ -117,7 +117,7 @@ class FakeProcesses(_Fake):
 
 
 class FakeCluster(FakeProcesses):
-    """Doesn't tell how many workers it has, and would give up what it goes on to execute."""
+    """Hides how many workers it has, and would cancel calls that it still executes."""
 
     def __init__(self, seed: int, workers: int) -> None:
         super().__init__(seed, workers)

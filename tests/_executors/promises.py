@@ -1,4 +1,4 @@
-"""What is promised of any executor: tests that ask for a `pool`, which who imports them makes."""
+"""What is promised of any executor: tests that use a fixture `pool` of the importing module."""
 
 from __future__ import annotations
 

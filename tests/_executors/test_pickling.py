@@ -1,4 +1,4 @@
-"""What travels: how large it is, and what stands for what can't be made again."""
+"""Pickles of values: their size, and stand-ins for values that can't be unpickled."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def travelled(value: Any) -> Any:
 
 
 class Elsewhere(Exception):
-    """Pickles in the process that it was made in."""
+    """Pickles only in the process that it was made in."""
 
     pid = 0
 
@@ -233,7 +233,7 @@ def test_exception_that_can_not_be_made_in_the_driver_has_a_stand_in(
 
 
 class Turns(Exception):
-    """Is made again as something else."""
+    """Is unpickled as something else."""
 
     def __init__(self, *into: Any) -> None:
         super().__init__('text')
@@ -253,7 +253,7 @@ def test_exception_that_is_made_again_as_something_else_has_a_stand_in(into: Any
 
 
 class HostDown(Exception):
-    """Is made of something else than its message, as many are."""
+    """Has an argument that is not its message, as many exceptions have."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f'{host} is down')
@@ -271,7 +271,7 @@ def test_exception_whose_message_has_an_address_is_made_again() -> None:
 
 
 class Unnamed:
-    """Is shown by its address."""
+    """Has its address in its repr()."""
 
 
 def test_interrupt_that_is_made_again_as_something_else_is_an_interrupt() -> None:
@@ -337,7 +337,7 @@ def test_items_that_can_not_be_made_again_are_counted(monkeypatch: pytest.Monkey
 
 
 class Odd:
-    """Pickles, but can't be made again."""
+    """Pickles, but can't be unpickled."""
 
     def __reduce__(self) -> Any:
         return int, ('odd',)

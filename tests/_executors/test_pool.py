@@ -213,7 +213,7 @@ def test_class_that_can_not_be_sent_though_all_of_it_can_is_refused(fragile: Exe
 
 
 class Counting(ThreadPoolExecutor):
-    """Counts the calls that are under way at the same time."""
+    """Counts the calls in flight."""
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers)
@@ -311,7 +311,7 @@ def test_pool_that_was_shut_down_ends_the_run() -> None:
 
 
 class Odd(ThreadPoolExecutor):
-    """Does something odd with the calls that are about the Job of this name."""
+    """Treats the calls for the Job of this name in an odd way."""
 
     def __init__(self, does: Any) -> None:
         super().__init__(2)
@@ -325,8 +325,8 @@ class Odd(ThreadPoolExecutor):
         return future
 
 
-class PhaseResult(RuntimeError):
-    """Is what this executor says when it can be used no more, as loky has something of its own."""
+class ShutDown(RuntimeError):
+    """The error of an executor that can be used no more; loky has one of its own, too."""
 
 
 def raising(error: BaseException) -> Any:
@@ -341,7 +341,7 @@ def failing(error: BaseException) -> Any:
 
 
 def run_with_odd(does: Any, *more: type[Job], **options: Any) -> DoJobber:
-    """Run three Jobs, with the one in the middle of which something goes wrong."""
+    """Run three Jobs; something goes wrong with the second."""
     jobs = There.clone('first'), There.clone('odd'), There.clone('last')
     dojob = DoJobber()
     with Odd(does) as executor:
@@ -395,7 +395,7 @@ def test_submit_that_can_be_used_no_more_ends_the_run(error: BaseException) -> N
     [
         BrokenExecutor('odd'),
         CancelledError('odd'),
-        PhaseResult('odd'),
+        ShutDown('odd'),
         KeyboardInterrupt(),
         GeneratorExit(),
     ],
@@ -463,7 +463,7 @@ def test_class_that_can_not_be_made_again_fails_the_job(fragile: Executor) -> No
 
 
 class Lying(Executor):
-    """Knows its workers, but its futures are pending while they are executed."""
+    """Knows how many workers it has, but its futures are pending while their calls run."""
 
     _max_workers = 1
 
@@ -819,7 +819,7 @@ def test_spawned_workers_of_a_script_without_a_file_are_refused(
 
 
 class Leaves:
-    """Ends the process that pickles it, if that is let happen."""
+    """Raises SystemExit when it is pickled."""
 
     def __reduce__(self) -> Any:
         sys.exit('no licence')

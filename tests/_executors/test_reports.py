@@ -62,14 +62,14 @@ class Panic(BaseException):
 
 
 class Named(Exception):
-    """Can't be made again from its message."""
+    """Can't be unpickled: its message is not its argument."""
 
     def __init__(self, host: str, *, port: int) -> None:
         super().__init__(f'{host}:{port}')
 
 
 class Renamed(Exception):
-    """Has another message when it is made again from its arguments."""
+    """Has another message when it is unpickled."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f'no answer from {host}')
@@ -87,7 +87,7 @@ class Group(Exception):
 
 
 class Forgetful(Group):
-    """Is made again without its parts."""
+    """Is unpickled without its parts."""
 
     def __reduce__(self) -> Any:
         return Forgetful, (str(self), [])
@@ -110,7 +110,7 @@ def raised(error: BaseException) -> BaseException:
 
 
 def caused(error: BaseException) -> BaseException:
-    """Return an exception with one that led to it, and one that led to that."""
+    """Return an exception that has a cause, which has a cause."""
     first, second = raised(LookupError('before all')), raised(Locked('before'))
     second.__context__ = first
     error.__context__ = second

@@ -1,4 +1,4 @@
-"""Runs on executors: the order of tries, and what is under way at the same time."""
+"""Runs on executors: the order of tries, and which are in flight at the same time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Noted(NamedTuple):
 
 
 class SideBySide(Stage):
-    """A stage with several tries under way, that notes the events of each call."""
+    """A stage with several tries in flight, that notes the events of each call."""
 
     def __init__(self, plan: Plan, kind: Any, seed: int, workers: int) -> None:
         self.executor = kind(seed, workers)
@@ -90,7 +90,7 @@ class SideBySide(Stage):
 
 
 class Watch:
-    """Go through the events of one checknrun() and hold them to what is promised."""
+    """Check that the events of one checknrun() keep the promises."""
 
     def __init__(self, stage: SideBySide, order: list[str], options: Options) -> None:
         self.stage = stage
@@ -165,7 +165,7 @@ class Watch:
 
 
 def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
-    """Hold the tries of each run to what is promised."""
+    """Check that the tries of each run keep the promises."""
     for run, outcome, noted in zip(stage.plan.runs, outcomes, stage.calls):
         order = stage.plan.order(run)
         watch = Watch(stage, order, run.options)
@@ -181,7 +181,7 @@ def check_tries(stage: SideBySide, outcomes: list[Outcome]) -> None:
 
 
 def check_phases(stage: SideBySide) -> None:
-    """See that each phase of each try was called once, one try after the other."""
+    """Check that each phase of each try was called once, one try after the other."""
     count = Counter(event for event in map(without_instant, stage.events) if event[2] != 'cleanup')
     assert set(count.values()) <= {1}
     numbers: dict[str, list[int]] = {}
@@ -196,7 +196,7 @@ def without_instant(event: Event) -> tuple[str, int, str]:
 
 
 def check_unwinding(stage: SideBySide) -> None:
-    """See that each unwinding is the reverse of the order in which the tries were sent out."""
+    """Check that Cleanups are called in the reverse order of submission."""
     sent: list[tuple[str, int]] = []
     first = 0
     tries: Counter[str] = Counter()
@@ -213,7 +213,7 @@ def check_unwinding(stage: SideBySide) -> None:
 
 
 def side_by_side(plan: Plan, kind: Any, seed: int) -> list[Outcome]:
-    """Perform a plan with several tries under way and hold it to the promises."""
+    """Perform a plan with several tries in flight, and check that it keeps the promises."""
     stage = SideBySide(plan, kind, seed, workers=2 + seed % 4)
     outcomes = stage.perform()
     try:
@@ -246,7 +246,7 @@ def test_random_plans_side_by_side_come_to_what_the_model_predicts_in_any_order(
 
 
 def in_any_order(outcome: Outcome) -> Outcome:
-    """Leave out when things happen, which is not promised."""
+    """Leave out the instants, which are not promised."""
     events = sorted(event._replace(instant=0) for event in outcome.events)
     return replace(outcome, events=events, sleeps=[], lines=sorted(outcome.lines))
 
@@ -255,7 +255,7 @@ def in_any_order(outcome: Outcome) -> Outcome:
 
 
 class Untraced:
-    """An executor that is not looked into by who traces the driver."""
+    """An executor whose lines are left out when the driver is traced."""
 
     def complete(self, place: int) -> None:
         with traced(None):
@@ -281,6 +281,21 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     with pytest.raises(KeyboardInterrupt, match='stop'):
         dojob.checknrun()
     assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
+
+
+@pytest.mark.parametrize('kind', [FakeProcesses, FakeCluster])
+def test_stop_lets_what_is_in_flight_end_and_submits_no_other_try(kind: Any) -> None:
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.TryStarted) and event.name == 'second':
+            dojob.stop()
+
+    jobs = [Job.clone(name, Check=lambda self: None) for name in ('first', 'second', 'third')]
+    executor, dojob = kind(0, workers=2), DoJobber()
+    root = DummyJob.clone('root', DEPS=jobs)
+    dojob.configure(root, executor=executor, max_in_flight=2, listeners=[listen])
+    executor.drive(dojob, FakeClock())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'first': True, 'second': True, 'third': None, 'root': None}
 
 
 def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
@@ -338,7 +353,7 @@ def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
 
 
 class SendsThird:
-    """A run whose third call of submit() raises an error, although it has taken the call in."""
+    """A run whose third submit() takes the call and then raises an error."""
 
     def __init__(self, error: BaseException, instead: Callable[[], object] = lambda: None) -> None:
         self.cleaned: list[str] = []
@@ -472,7 +487,7 @@ def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none(
 
 
 class LeftUnderWay:
-    """A run that two Ctrl-C end while a Job is under way that needs another one."""
+    """A run that is interrupted twice while a Job with a dependency is in flight."""
 
     def __init__(self, kind: Any = FakeThreads, ends: bool = False, **options: Any) -> None:
         self.ends = ends
@@ -651,7 +666,7 @@ def test_interrupts_in_two_jobs_at_the_same_time_are_told_apart() -> None:
 
 
 class Scene:
-    """Jobs under way at the same time until Ctrl-C, and what they did."""
+    """Jobs in flight at the same time until Ctrl-C, and what they did."""
 
     def __init__(self, kind: Any, seed: int) -> None:
         self.events: list[tuple[str, str]] = []
@@ -760,7 +775,7 @@ def run_shipped(*jobs: type[Job], **options: Any) -> DoJobber:
 
 
 def cleaned_up() -> None:
-    """Be set as a Cleanup by Run."""
+    """Note that a Cleanup was called."""
     CLEANED.append('cleaned up')
 
 

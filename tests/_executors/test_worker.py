@@ -1,4 +1,4 @@
-"""One try in a worker: what is in the reply, whatever happens."""
+"""One try in a worker: the contents of its reply, whatever is raised."""
 
 from __future__ import annotations
 

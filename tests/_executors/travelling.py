@@ -123,7 +123,7 @@ def _play(job: Any, phase: str, how: Phase) -> None:
 
 
 class Picky(Exception):
-    """Pickles, but can't be made again: its __init__ wants more than it hands on."""
+    """Pickles, but can't be unpickled: its __init__ needs more than its args."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f'{text} ({code})')
@@ -138,7 +138,7 @@ class Locked(Exception):
 
 
 class Unloadable:
-    """Pickles in a worker, and can't be made again in the driver."""
+    """Pickles in a worker, but can't be unpickled in the driver."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -262,7 +262,7 @@ class Raises(Job):
 
 
 class Exits(Unloadable):
-    """Exits where it can't be made again."""
+    """Exits when it is unpickled in another process."""
 
     def __setstate__(self, state: dict[str, int]) -> None:
         if state['pid'] != os.getpid():
