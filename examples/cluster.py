@@ -125,7 +125,7 @@ def sha256(content: bytes) -> str:
 
 
 def make_graph(lines: int) -> type[Job]:
-    """Make three Jobs for each file of so many lines, one for each crate, and the root."""
+    """Make three Jobs for each file of up to `lines` lines, one for each crate, and the root."""
     crates = []
     for crate in CRATES:
         compressed = []

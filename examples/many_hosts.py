@@ -4,7 +4,7 @@
     examples/many_hosts.py hosts.json                # all of them
     examples/many_hosts.py hosts.json --only web1    # one, with what it needs
     examples/many_hosts.py hosts.json -n             # say what is to be done, change nothing
-    examples/many_hosts.py hosts.toml -j 8           # so many Jobs at a time
+    examples/many_hosts.py hosts.toml -j 8           # up to 8 Jobs at a time
 
 where hosts.json, or the same in TOML, is
 

@@ -133,7 +133,7 @@ class Use(RunonlyJob):
 
 
 def plan(patience: float) -> type[Job]:
-    """Return a Job that depends on all services, and waits so many seconds for each."""
+    """Return a Job that depends on all services, and waits up to `patience` seconds for each."""
     waits: dict[str, type[Job]] = {}
     for name, needs in SERVICES.items():
         deps = (MakeFolder, *(waits[each] for each in needs))

@@ -186,8 +186,9 @@ class ProcessTransport:
         if self._context.on_phase is not None:
             for phase, ended in reply.phases:
                 if ended is not None:
-                    result, exception = unpack(ended.result), unpack(ended.exception)
-                    ended = PhaseResult(result, exception, ended.seconds)
+                    packed: Any = ended
+                    result, exception = unpack(packed.result), unpack(packed.exception)
+                    ended = PhaseResult(result, exception, packed.seconds)
                 try:
                     self._context.on_phase(sent.node, phase, ended)
                 except BaseException as caught:  # the try has ended all the same
