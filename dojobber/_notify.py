@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from dojobber import events
 from dojobber._attempt import PhaseResult, TryRecord
-from dojobber._failures import is_failure, safe_repr
+from dojobber._failures import is_failure, raise_first, safe_repr
 from dojobber._interrupt import call_listener
 from dojobber._results import Results
 from dojobber.job import Job
@@ -94,7 +94,7 @@ class Notifier:
                     self._job_ended(node, outcome)
                 except BaseException as caught:
                     interrupts.append(caught)
-        _raise_first(interrupts)
+        raise_first(interrupts)
 
     def run_ended(self) -> None:
         """Tell that the run has ended."""
@@ -128,12 +128,4 @@ class Notifier:
                 _LOG.exception('%s raised, and hears no more of this run', safe_repr(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
-        _raise_first(interrupts)
-
-
-def _raise_first(interrupts: list[BaseException]) -> None:
-    if interrupts:
-        try:
-            raise interrupts[0]
-        finally:
-            interrupts.clear()  # their tracebacks lead back to this frame
+        raise_first(interrupts)

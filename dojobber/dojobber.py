@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
-from dojobber._failures import is_failure, safe_repr
+from dojobber._failures import is_failure, raise_first, safe_repr
 from dojobber._graph import Graph, walk
 from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
@@ -303,7 +303,7 @@ class DoJobber:
             finally:
                 self._busy.release()
             collect(errors)
-        _raise_first(errors)
+        raise_first(errors)
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""
@@ -482,14 +482,3 @@ def _make_mask(secrets: Any) -> Callable[[str], str]:
 
 def _running(method: str) -> RuntimeError:
     return RuntimeError(f'{method}() was called while this DoJobber is running')
-
-
-def _raise_first(errors: list[BaseException]) -> None:
-    """Raise the first interrupt, or else the first error, if there is one."""
-    if errors:
-        first = min(errors, key=is_failure)
-        try:
-            raise first
-        finally:
-            errors.clear()  # their tracebacks lead back to this frame
-            del first

@@ -16,6 +16,7 @@ from operator import methodcaller
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dojobber._interrupt import SIGNALS
 from dojobber._output.stderr import write
 from dojobber._output.text import escape
 from dojobber.dojobber import DoJobber
@@ -30,9 +31,6 @@ __all__ = ['main']
 
 # The prefix of our names in the Namespace: no name of the user's begins with it.
 _OURS = 'dojobber '
-_SIGNALS = [
-    getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
-]
 
 
 def main(
@@ -368,7 +366,7 @@ def _until_signalled(work: Callable[[], int]) -> int:
 
     try:
         with suppress(ValueError):  # in other threads nothing comes
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 found = signal.getsignal(number)
                 if found in (signal.SIG_DFL, signal.default_int_handler):
                     replaced[number] = found

@@ -95,7 +95,7 @@ _IMPORTS = {
     'errors': '',
     'events': 'job outcome',
     'job': '',
-    'main': '_output.stderr _output.text dojobber errors job report',
+    'main': '_interrupt _output.stderr _output.text dojobber errors job report',
     'outcome': '',
     'remote': '',
     'report': '_failures _graph _results job outcome',
