@@ -71,7 +71,7 @@ _IMPORTS = {
     ),
     '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
-    '_output.plain': '_failures remote report',
+    '_output.plain': '_failures _output.reasons remote report',
     '_output.progress': '_output.status_line _output.text events',
     '_output.reasons': '_failures _output.text',
     '_output.secrets': '_failures errors',

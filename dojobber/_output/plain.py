@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dojobber._failures import Failure, is_of_process, notes, parts, safe_repr, shown, trace
+from dojobber._failures import Failure, notes, parts, safe_repr, shown, trace
+from dojobber._output.reasons import captured
 from dojobber.remote import RemoteValue
 from dojobber.report import JobReport, Report
 
@@ -93,22 +94,9 @@ def _failure(
         'hook_file': mask(failure.hook_file),
         'hook_line': failure.hook_line,
         'traceback': mask(trace(error)),
-        'stdout': _output(error, 'output', mask),
-        'stderr': _output(error, 'stderr', mask),
+        'stdout': _masked(captured(error, 'output'), mask),
+        'stderr': _masked(captured(error, 'stderr'), mask),
     }
-
-
-def _output(error: BaseException, name: str, mask: Callable[[str], str]) -> str | None:
-    """Return what was captured of a process that failed; None of any other exception."""
-    if not is_of_process(error):
-        return None
-    try:
-        output: Any = getattr(error, name, None)
-    except (Exception, SystemExit):
-        return None
-    if isinstance(output, bytes):
-        output = output.decode(errors='replace')
-    return mask(str(output)) if isinstance(output, str) else None
 
 
 def _plain(value: Any) -> Any:

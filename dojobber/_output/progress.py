@@ -79,7 +79,7 @@ class Progress:
         """Show from now on that Ctrl-C was pressed: a signal handler may call this."""
         self._is_interrupted = True
 
-    def close(self, errors: object = None) -> None:
+    def close(self) -> None:
         """Leave the terminal as it would be without this, for good."""
         if self._line is not None:
             self._line.stop()
