@@ -50,15 +50,14 @@ def svg(
     for name, label, line, (x, y) in zip(names, labels, lines, plan.centres):
         outcome = outcomes.get(name)
         box = _rect(x, y, _box_width(line), look(outcome, name in rechecked))
+        title = escape_markup(label)
         if outcome is None:
-            parts.append(
-                f'<g><title>{escape_markup(label)}</title>{box}{_text(x, y + 5, line)}</g>'
-            )
+            parts.append(f'<g><title>{title}</title>{box}{_text(x, y + 5, line)}</g>')
             continue
         word = WORDS[outcome]
         letters = ' fill="#fff"' if look(outcome, False) else ''
         parts.append(
-            f'<g{letters}><title>{escape_markup(label)}: {word}</title>{box}{_text(x, y - 2, line)}'
+            f'<g{letters}><title>{title}: {word}</title>{box}{_text(x, y - 2, line)}'
             f'<text x="{x}" y="{y + 14}" font-size="11">{word}</text></g>'
         )
     return '\n'.join([*parts, '</g>', '</svg>', ''])
