@@ -225,7 +225,7 @@ class _Parts:
         return f'{counted(len(self._jobs), "Job", "Jobs")}: {", ".join(parts) or "none"}'
 
     def told(self) -> Iterator[str]:
-        """Tell when the run was, and what came of it."""
+        """Return the time and the result of the run."""
         yield f'<p class="counts">{self.counts()}</p>'
         pieces = [
             f'<i class="{outcome.value}" style="flex:{count}"></i>'
@@ -283,7 +283,7 @@ class _Parts:
         )
 
     def _why(self, entry: JobReport) -> Iterator[str]:
-        """Tell all that there is to say of a Job."""
+        """Return all details of a Job."""
         if entry.outcome is Outcome.INTERRUPTED or entry.gave_up:
             yield f'<p>{fate(entry)}</p>'
         failures = list(_failures(entry))

@@ -91,7 +91,7 @@ class _Reason:
 
 
 def _ends(lines: list[str], most: int, dots: str) -> list[str]:
-    """Return so many lines at most, the first ones and the last ones."""
+    """Return the first and the last of some lines, and dots between them if there are too many."""
     if len(lines) <= most:
         return lines
     first = (most - 1) // 2

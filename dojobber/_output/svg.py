@@ -39,7 +39,7 @@ def svg(
     Args:
         names: of the Jobs.
         dependencies: for each Job the positions of those that it depends on.
-        outcomes: what became of the Jobs of these names.
+        outcomes: the outcomes by name of the Job.
         rechecked: the names of the Jobs whose last try was decided by its recheck.
         mask: replaces secrets in a text.
     """
