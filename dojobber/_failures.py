@@ -40,6 +40,17 @@ def is_failure(error: BaseException) -> bool:
     return issubclass(type(error), (Exception, SystemExit))
 
 
+def raise_first(errors: list[BaseException]) -> None:
+    """Raise the first exception that is no failure, or else the first one, if there is one."""
+    if errors:
+        first = min(errors, key=is_failure)
+        try:
+            raise first
+        finally:
+            errors.clear()  # their tracebacks lead back to this frame
+            del first
+
+
 def strip_own_frames(error: BaseException) -> BaseException:
     """Take the frames of the library off a traceback, down to that of the hook.
 

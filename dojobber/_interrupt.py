@@ -21,8 +21,8 @@ from types import FrameType
 from typing import Any
 
 _PACKAGE = __name__.partition('.')[0]
-# The first is the first to be guarded, and the last to be given back.
-_SIGNALS = [
+#: The signals that end a run. The first is the first to be guarded, and the last to be given back.
+SIGNALS = [
     getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
 ]
 # Seconds after which a noted signal no longer holds up the next one.
@@ -77,7 +77,7 @@ class _Guard:
             noted.clear()
         self.users.add(user)
         if len(self.users) == 1:
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 handler: Any = signal.getsignal(number)
                 if callable(handler) and handler != self._handle:
                     self._handlers[number] = handler

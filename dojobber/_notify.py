@@ -1,6 +1,6 @@
-"""Makes events of what happens in a run, and tells each listener.
+"""Makes the events of a run and calls the listeners with them.
 
-Owns the listeners of one run. Knows nothing of what they do with the events.
+Owns the listeners of one run. Knows nothing of their work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from dojobber import events
 from dojobber._attempt import PhaseResult, TryRecord
-from dojobber._failures import is_failure, safe_repr
+from dojobber._failures import is_failure, raise_first, safe_repr
 from dojobber._interrupt import call_listener
 from dojobber._results import Results
 from dojobber.job import Job
@@ -37,27 +37,27 @@ class Notifier:
         self._listeners = tuple(listeners)
         self._results = results
         self._allowed = allowed
-        #: Whether the end of a Job was told.
+        #: For each Job whether its end was emitted.
         self._ended = bytearray(len(allowed))
 
     def run_started(self) -> None:
-        """Tell that the run begins."""
+        """Emit the start of the run."""
         results = self._results
         self._emit(events.RunStarted(tuple(results.graph.jobs), results.no_act))
 
     def try_started(self, node: int) -> None:
-        """Tell that the next try of a Job begins."""
+        """Emit the start of the next try of a Job."""
         self._emit(events.TryStarted(*self._try(node)))
 
     def phase(
         self, node: int, phase: Phase, ended: PhaseResult | None, number: int | None = None
     ) -> None:
-        """Tell that a phase begins (None) or how it ended.
+        """Emit the start or the end of a phase.
 
         Args:
             node: the Job.
             phase: its name.
-            ended: how it ended.
+            ended: its result; None means that it begins.
             number: of the Job's try; None means the one in flight.
         """
         if ended is None:
@@ -68,7 +68,7 @@ class Notifier:
             self._emit(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
 
     def try_ended(self, node: int, record: TryRecord, not_before: float | None) -> None:
-        """Tell how a try ended, and what becomes of its Job if that is clear now."""
+        """Emit the end of a try, and that of its Job if there is no other try."""
         passed = record.exception is None
         number = self._results.tries(node)
         left = self._allowed[node] - number
@@ -79,12 +79,12 @@ class Notifier:
             self._job_ended(node, self._results.outcome(node))
 
     def waiting(self, seconds: float, nodes: Iterable[int]) -> None:
-        """Tell that the run sleeps until some Jobs may be tried."""
+        """Emit the start of a wait for some Jobs."""
         names = self._results.graph.names
         self._emit(events.Waiting(seconds, tuple(names[node] for node in nodes)))
 
     def rest_ended(self) -> None:
-        """Tell what becomes of the Jobs that were never tried, or could be tried once more."""
+        """Emit the ends of all Jobs whose end was not emitted before."""
         if all(self._ended):
             return
         interrupts: list[BaseException] = []
@@ -94,10 +94,10 @@ class Notifier:
                     self._job_ended(node, outcome)
                 except BaseException as caught:
                     interrupts.append(caught)
-        _raise_first(interrupts)
+        raise_first(interrupts)
 
     def run_ended(self) -> None:
-        """Tell that the run has ended."""
+        """Emit the end of the run."""
         results = self._results
         self._emit(events.RunEnded(dict(results.nodestatus), results.seconds or 0.0))
 
@@ -128,12 +128,4 @@ class Notifier:
                 _LOG.exception('%s raised, and hears no more of this run', safe_repr(listener))
             except BaseException as caught:
                 interrupts.append(caught)  # the others hear of the event all the same
-        _raise_first(interrupts)
-
-
-def _raise_first(interrupts: list[BaseException]) -> None:
-    if interrupts:
-        try:
-            raise interrupts[0]
-        finally:
-            interrupts.clear()  # their tracebacks lead back to this frame
+        raise_first(interrupts)

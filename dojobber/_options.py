@@ -39,7 +39,7 @@ class Options(NamedTuple):
 
 
 def as_listeners(listeners: Any) -> tuple[Listener, ...]:
-    """Return what was given as listeners.
+    """Return the listeners as a tuple.
 
     Raises:
         ConfigurationError: they are none.

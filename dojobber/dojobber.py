@@ -1,4 +1,4 @@
-"""DoJobber: configures a graph of Jobs, runs it and keeps what came of it.
+"""DoJobber: configures a graph of Jobs, runs it and keeps the results.
 
 Owns what lasts from run to run: the graph, the arguments, the Cleanups that are due and the last
 results. Leaves the running to `_run`.
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
-from dojobber._failures import is_failure, safe_repr
+from dojobber._failures import is_failure, raise_first, safe_repr
 from dojobber._graph import Graph, walk
 from dojobber._interrupt import collect, guarded
 from dojobber._options import Options, as_listeners
@@ -241,7 +241,7 @@ class DoJobber:
         return Run(graph, config, self._stack, workdir)
 
     def _all_listeners(self, progress: Progress | None) -> list[Listener]:
-        """Return who listens to a run, in order; the console always does."""
+        """Return the listeners of a run, in order; the console is always one."""
         options = self._options
         listeners: list[Listener] = [] if progress is None else [progress]
         listeners.append(Console(options.verbose, options.debug, options.mask))
@@ -284,7 +284,7 @@ class DoJobber:
 
         Args:
             method: the method that was called.
-            work: what to do, from the directory of the caller.
+            work: is called in the directory of the caller.
         """
         errors: list[BaseException] = []
         with guarded():
@@ -303,7 +303,7 @@ class DoJobber:
             finally:
                 self._busy.release()
             collect(errors)
-        _raise_first(errors)
+        raise_first(errors)
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""
@@ -450,14 +450,14 @@ class DoJobber:
         )
 
     def _drawn(self) -> tuple[dict[str, Outcome], set[str]]:
-        """Return what became of the Jobs by name, and the names of those whose recheck decided."""
+        """Return the outcomes by name, and the names of the Jobs whose recheck decided."""
         jobs = self.report().jobs
         rechecked = {each.name for each in jobs if each.phase is Phase.RECHECK}
         return {each.name: each.outcome for each in jobs}, rechecked
 
 
 def _make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
-    """Return what an executor can do for a graph; None without one."""
+    """Return the pool of an executor for a graph; None without an executor."""
     if executor is None:
         if max_in_flight is not None:
             raise ConfigurationError(
@@ -470,7 +470,7 @@ def _make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool | None:
 
 
 def _make_mask(secrets: Any) -> Callable[[str], str]:
-    """Return what takes secrets out of a text, and have the log do so, too."""
+    """Return a function that masks secrets in a text, and mask them in the log."""
     if secrets == ():
         return str
     from dojobber._output.secrets import Masker, as_secrets
@@ -482,14 +482,3 @@ def _make_mask(secrets: Any) -> Callable[[str], str]:
 
 def _running(method: str) -> RuntimeError:
     return RuntimeError(f'{method}() was called while this DoJobber is running')
-
-
-def _raise_first(errors: list[BaseException]) -> None:
-    """Raise the first interrupt, or else the first error, if there is one."""
-    if errors:
-        first = min(errors, key=is_failure)
-        try:
-            raise first
-        finally:
-            errors.clear()  # their tracebacks lead back to this frame
-            del first

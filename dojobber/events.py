@@ -1,6 +1,6 @@
-"""What listeners are told: one small event for each thing that happens in a run.
+"""The events of a run, which listeners are called with.
 
-Owns what the events hold. Knows nothing of who sends them, or of who listens.
+Owns their fields. Knows neither senders nor listeners.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
 class Event:
-    """Anything that happens in a run: the base of all events."""
+    """Base of all events."""
+
+    __slots__ = ()
 
 
 #: A callable that gets each event of a run, in order, in the thread that called checknrun().
@@ -39,7 +40,7 @@ Listener = Callable[[Event], object]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run begins.
+    """Start of a run.
 
     Attributes:
         jobs: the Jobs of the run, dependencies first.
@@ -52,7 +53,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobEvent(Event):
-    """Something happens to a Job: the base of the events about one.
+    """Base of the events about one Job.
 
     Attributes:
         name: the name of the Job.
@@ -65,29 +66,26 @@ class JobEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class TryEvent(JobEvent):
-    """Something happens in a try of a Job: the base of the events about one.
-
-    Beside the fields of `JobEvent` it has these.
+    """Base of the events about one try. Its fields are those of `JobEvent`, and two more.
 
     Attributes:
-        number: which of the Job's tries it is, from 1 on.
-        allowed: how often the Job may be tried; ``math.inf`` means that there is no limit.
+        number: the number of the try, from 1.
+        allowed: the greatest number of tries of the Job; ``math.inf`` means no limit.
     """
 
     number: int
     allowed: float
 
 
-@dataclass(frozen=True, slots=True)
 class TryStarted(TryEvent):
-    """A try of a Job begins. It has the fields of `JobEvent` and `TryEvent`."""
+    """Start of a try. Its fields are those of `TryEvent`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseStarted(TryEvent):
-    """A phase of a try begins.
-
-    Beside the fields of `JobEvent` and `TryEvent` it has this one.
+    """Start of a phase. Its fields are those of `TryEvent`, and one more.
 
     Attributes:
         phase: the phase.
@@ -98,17 +96,15 @@ class PhaseStarted(TryEvent):
 
 @dataclass(frozen=True, slots=True)
 class PhaseEnded(TryEvent):
-    """A phase of a try has ended.
-
-    Beside the fields of `JobEvent` and `TryEvent` it has these.
+    """End of a phase. Its fields are those of `TryEvent`, and five more.
 
     Attributes:
         phase: the phase.
         outcome: ``pass``; ``fail`` if its hook raised an Exception or SystemExit; ``interrupt`` if
-            it raised anything else, which ends the run.
+            it raised another exception, which ends the run.
         result: the value that the hook returned; None if it raised.
         exception: the exception that the hook raised; None if it returned.
-        seconds: how long the phase took, by the monotonic clock.
+        seconds: the duration of the phase, by the monotonic clock.
     """
 
     phase: Phase
@@ -120,14 +116,12 @@ class PhaseEnded(TryEvent):
 
 @dataclass(frozen=True, slots=True)
 class TryEnded(TryEvent):
-    """A try of a Job has ended.
-
-    Beside the fields of `JobEvent` and `TryEvent` it has these.
+    """End of a try. Its fields are those of `TryEvent`, and four more.
 
     Attributes:
         status: True if the try succeeded.
         phase: the phase that decided.
-        left: how many tries the Job had left.
+        left: the number of tries that the Job has left.
         not_before: the instant of the monotonic clock from which the Job may be tried again; None
             if there is no other try.
     """
@@ -140,10 +134,10 @@ class TryEnded(TryEvent):
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Event):
-    """Nothing can be tried now: the run sleeps until a delay is over.
+    """Start of a wait: no Job can be tried before a delay is over.
 
     Attributes:
-        seconds: how long.
+        seconds: the duration of the wait.
         names: the names of the Jobs that may be tried then.
     """
 
@@ -153,14 +147,14 @@ class Waiting(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobEnded(JobEvent):
-    """The outcome of a Job is final, at the end of the run at the latest.
+    """Final outcome of a Job, known at the end of the run at the latest.
 
-    Beside the fields of `JobEvent` it has these.
+    Its fields are those of `JobEvent`, and four more.
 
     Attributes:
         status: as in ``nodestatus``.
-        outcome: what became of the Job.
-        exception: why the last try failed; None unless it did.
+        outcome: the outcome.
+        exception: the exception that failed the last try; None unless it failed.
         unmet: the names of the dependencies that did not succeed; empty if the Job was tried.
     """
 
@@ -172,11 +166,11 @@ class JobEnded(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Event):
-    """A run has ended, its automatic Cleanup included.
+    """End of a run and of its automatic Cleanup.
 
     Attributes:
         statuses: as in ``nodestatus``.
-        seconds: how long the run took.
+        seconds: the duration of the run.
     """
 
     statuses: Mapping[str, bool | None]

@@ -1,4 +1,4 @@
-"""Job, DummyJob and RunonlyJob: what a user subclasses.
+"""Job, DummyJob and RunonlyJob: the classes that users subclass.
 
 Owns the attributes that a Job has by default. Knows nothing of how or when Jobs are tried.
 """
@@ -16,33 +16,29 @@ _AnyJob = TypeVar('_AnyJob', bound='Job')
 class Job:
     """One thing that is to be in its wanted state: subclass this with a Check and a Run.
 
-    A try of a Job makes a fresh object of its class and calls up to three
-    hooks on it, Check and Run with the arguments of `DoJobber.set_args`:
+    A try of a Job makes a new object of its class and calls up to three hooks
+    on it, Check and Run with the arguments of `DoJobber.set_args`:
 
-    * ``Check(*args, **kwargs)``: return if the wanted state holds, raise if
-      it does not. What it returns is kept as the Job's result; False, too,
-      means that all is well.
-    * ``Run(*args, **kwargs)``: called when Check raised, to make it so. What
-      it returns or raises decides nothing: Check is called again, and that
-      decides. A Job without Run, or with ``Run = None``, is an assertion.
+    * ``Check(*args, **kwargs)``: return if the wanted state holds, else raise.
+      The returned value is kept as the Job's result; False, too, means success.
+    * ``Run(*args, **kwargs)``: called when Check raised, to bring the state
+      about. Its own result or exception decides nothing: Check is called again,
+      and that decides. A Job without Run, or with ``Run = None``, is an assertion.
     * ``Cleanup()``: optional; called after the run, for each try that called
       Run, last one first.
 
-    Optional attributes of the class say what it depends on and how often it
-    is tried:
+    Optional attributes of the class:
 
-    * ``DEPS = (A, B)``: the Jobs that must have succeeded before this one is
-      tried.
-    * ``TRIES = 5``: how often it may be tried in one run; 3 times unless
-      configured otherwise.
-    * ``RETRY_DELAY = 0.5``: seconds from the start of a try to the start of
-      the next at least; 1 unless configured otherwise. ``(1, 2, 5)`` is 1
-      after the first failed try, 2 after the second and 5 from then on.
-    * ``WATCH = (A, B)``: Jobs that it depends on as on its DEPS, and whose
-      change in this run calls for its Run. It needs no Check then.
-    * ``LOCKS = ('apt',)``: no two Jobs that share a lock are tried at the
-      same time; ``IN_DRIVER = True``: it must be tried in this process. Both
-      count with an executor only.
+    * ``DEPS = (A, B)``: the Jobs that must succeed before this one is tried.
+    * ``TRIES = 5``: the greatest number of tries in one run; 3 by default.
+    * ``RETRY_DELAY = 0.5``: the least time in seconds from the start of a
+      try to the start of the next; 1 by default. ``(1, 2, 5)`` is 1 after the
+      first failed try, 2 after the second and 5 from then on.
+    * ``WATCH = (A, B)``: more DEPS; a change of one in this run calls for Run.
+      Check is optional then.
+    * ``LOCKS = ('apt',)``: with an executor, Jobs that share a lock are not
+      tried at the same time.
+    * ``IN_DRIVER = True``: with an executor, the Job is tried in this process.
 
     Within a try ``self.storage`` is a dict for its hooks, and
     ``self.global_storage`` one for all Jobs of the run.
@@ -55,28 +51,25 @@ class Job:
     # Hooks, WATCH, LOCKS and IN_DRIVER are not set here, so that `class MakeTea(Job, KettleMixin)`
     # finds those of the mixin.
 
-    #: Job classes that must have succeeded before this one is tried, in the order to try them.
+    #: Job classes, in the order to try them.
     DEPS: ClassVar[Collection[type[Job]]] = ()
-    #: How often the Job may be tried in one run, at least 1; a fraction rounds up and ``math.inf``
-    #: sets no limit. None means ``default_tries`` of `DoJobber.configure`.
+    #: At least 1; a fraction rounds up and ``math.inf`` sets no limit. None means
+    #: ``default_tries`` of `DoJobber.configure`.
     TRIES: ClassVar[float | None] = None
-    #: Least time in seconds from the start of a try to the start of this Job's next one; a tuple or
-    #: list has one for each failed try, and its last one holds from then on. None means
-    #: ``default_retry_delay`` of `DoJobber.configure`.
+    #: Seconds, as a number or as a tuple or list of numbers. None means ``default_retry_delay`` of
+    #: `DoJobber.configure`.
     RETRY_DELAY: ClassVar[float | Sequence[float] | None] = None
-    #: Job classes that count as DEPS, behind these, and whose change in a run calls for this Job's
-    #: Run. None unless set.
+    #: Job classes, tried behind the DEPS. None unless set.
     WATCH: ClassVar[Collection[type[Job]]]
-    #: Names of locks, used only with an executor. No two Jobs that share one are tried at the same
-    #: time. None unless set.
+    #: Names of locks. None unless set.
     LOCKS: ClassVar[tuple[str, ...] | list[str] | set[str] | frozenset[str]]
-    #: Whether the Job is tried in the process and thread that called `DoJobber.checknrun`, used
-    #: only with an executor. False unless set.
+    #: Whether the Job needs the process and thread that called `DoJobber.checknrun`. False unless
+    #: set.
     IN_DRIVER: ClassVar[bool]
 
-    #: A dict for what Check, Run and Cleanup of one try tell each other; new for each try.
+    #: The values that the hooks of one try share; a new dict for each try.
     storage: dict[Any, Any]
-    #: A dict for what Jobs tell each other; the same one for all tries of a run.
+    #: The values that Jobs share; one dict for all tries of a run.
     global_storage: dict[Any, Any]
 
     # How this try goes, for odd Jobs that must know; may change with any release.
@@ -122,7 +115,7 @@ class RunonlyJob(Job):
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail before Run; after it raise what Run raised or return what it returned.
+        """Fail before Run; after it, raise Run's exception or return its result.
 
         Raises:
             RuntimeError: always before Run.

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from operator import methodcaller
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dojobber._interrupt import SIGNALS
 from dojobber._output.stderr import write
 from dojobber._output.text import escape
 from dojobber.dojobber import DoJobber
@@ -30,9 +32,6 @@ __all__ = ['main']
 
 # The prefix of our names in the Namespace: no name of the user's begins with it.
 _OURS = 'dojobber '
-_SIGNALS = [
-    getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
-]
 
 
 def main(
@@ -80,7 +79,7 @@ def main(
 
 
 class _Flags(NamedTuple):
-    """What the flags of this module were."""
+    """The values of the flags of this module."""
 
     no_act: bool
     verbose: bool
@@ -113,25 +112,10 @@ def _first_line(documented: ModuleType | type) -> str:
 
 def _add_flags(parser: ArgumentParser) -> None:
     """Add the flags to a parser, unless an earlier call has done it."""
-    from argparse import ArgumentError
-
     if parser.get_default(f'{_OURS}no_act') is not None:
         return
     group = parser.add_argument_group('how to run the Jobs', conflict_handler='error')
-
-    def flag(long: str, text: str, short: str = '', **settings: Any) -> None:
-        settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
-        if short:
-            with suppress(ArgumentError):  # the script has one
-                group.add_argument(short, long, **settings)
-                return
-        try:
-            group.add_argument(long, **settings)
-        except ArgumentError:
-            raise ConfigurationError(
-                f'main() adds {long} to the parser; take it out or give it another name'
-            ) from None
-
+    flag = partial(_add_flag, group)
     switch: dict[str, Any] = {'action': 'store_true'}
     flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
     flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
@@ -147,6 +131,23 @@ def _add_flags(parser: ArgumentParser) -> None:
     report = 'write the report as .json, .xml (JUnit) or .html; - prints it as JSON'
     flag('--report', report, metavar='FILE')
     flag('--keep', 'call no Cleanup', **switch)
+
+
+def _add_flag(group: Any, long: str, text: str, short: str = '', **settings: Any) -> None:
+    """Add a flag to a group of a parser, without its short form if the script has that one."""
+    from argparse import ArgumentError
+
+    settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
+    if short:
+        with suppress(ArgumentError):
+            group.add_argument(short, long, **settings)
+            return
+    try:
+        group.add_argument(long, **settings)
+    except ArgumentError:
+        raise ConfigurationError(
+            f'main() adds {long} to the parser; take it out or give it another name'
+        ) from None
 
 
 def _command(
@@ -183,7 +184,7 @@ def _execute(
         try:
             status = _run(dojob, chosen)
         finally:
-            # Without a graph, too: what the Jobs have printed may not be written yet.
+            # Without a graph, too: it flushes what the Jobs have printed.
             _show(dojob.graph_text(flags.graph) if flags.graph else '')
             if not keep_report(dojob.report()):
                 status = 1
@@ -191,7 +192,7 @@ def _execute(
 
 
 def _hide_secrets(text: str, options: dict[str, Any]) -> str:
-    """Return a text as it may be written; where secrets can't work, that is told elsewhere."""
+    """Mask the secrets in a text, unless they are invalid: configure() reports that."""
     from dojobber._output.secrets import Masker, as_secrets
 
     with suppress(ConfigurationError):
@@ -214,7 +215,7 @@ def _settings(flags: _Flags, options: dict[str, Any], stack: ExitStack) -> dict[
 
 
 def _threads(count: int, stack: ExitStack) -> Any:
-    """Return an executor of so many threads; None for one, which is the thread that is there."""
+    """Return an executor of so many threads; None for one: the calling thread is enough."""
     if count < 1:
         raise ConfigurationError(f'--jobs must be at least 1, got {count}')
     if count == 1:
@@ -264,18 +265,18 @@ def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
         dojob.checknrun(chosen or None)
     except KeyboardInterrupt:
         if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
-            with suppress(Exception, SystemExit):  # their lines are written
-                dojob.cleanup()  # those that this one left or retained
+            with suppress(Exception, SystemExit):  # already written to stderr
+                dojob.cleanup()  # the Cleanups that are still due
         raise
     except (Exception, SystemExit) as error:
         if all(each.cleanup_exception is not error for each in dojob.report()):
             raise
-        return 1  # its line is written
+        return 1  # already written to stderr
     return 0 if dojob.success() else 1
 
 
 def _report_writer(path: str | None) -> Callable[[Report], bool]:
-    """Return what writes a report; it returns whether it could.
+    """Return a function that writes a report and returns whether that has worked.
 
     Args:
         path: of the file; ``-`` means stdout, None that no report is wanted.
@@ -292,7 +293,7 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
         raise ConfigurationError(f'--report must end in {", ".join(_FORMATS)}, got {path!r}')
     path = os.path.abspath(path)
     try:
-        open(path, 'a').close()  # what is in it stays until there is something better
+        open(path, 'a').close()  # only a test: the old report stays until the new one is there
     except OSError as error:
         raise ConfigurationError(f'--report: {error}') from None
     return lambda report: _write_report(path, _FORMATS[kind](report))
@@ -323,9 +324,9 @@ _FORMATS: dict[str, Callable[[Report], str]] = {
 
 
 def _show(text: str) -> bool:
-    """Write to stdout, spelled as it can be there; return whether that has worked.
+    """Write to stdout, with escapes for what its encoding lacks; return whether that has worked.
 
-    That nobody reads it is no failure: ``head`` goes when it has enough.
+    A reader that stops reading, as ``head`` does, is no failure.
     """
     stream = sys.stdout
     encoding = getattr(stream, 'encoding', None) or 'utf-8'
@@ -342,7 +343,7 @@ def _show(text: str) -> bool:
 
 
 def _discard(stream: Any) -> None:
-    """Have what a stream still holds go nowhere; at its end Python would stumble over it."""
+    """Discard the buffer of a stream: Python would fail to flush it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     with suppress(OSError):  # it has no descriptor
         os.dup2(nowhere, stream.fileno())
@@ -350,7 +351,7 @@ def _discard(stream: Any) -> None:
 
 
 def _until_signalled(work: Callable[[], int]) -> int:
-    """Return what a call returns, or else 128 and the number of the signal that has ended it.
+    """Return the result of a call, or 128 plus the number of the signal that ended it.
 
     Signals that are ignored stay so, and those that the script handles are left to it.
     """
@@ -368,7 +369,7 @@ def _until_signalled(work: Callable[[], int]) -> int:
 
     try:
         with suppress(ValueError):  # in other threads nothing comes
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 found = signal.getsignal(number)
                 if found in (signal.SIG_DFL, signal.default_int_handler):
                     replaced[number] = found

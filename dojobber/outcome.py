@@ -1,6 +1,6 @@
 """The phases of a try and the outcomes of a Job.
 
-Owns their names. Knows nothing of how a try goes or of who decides.
+Owns their names. Knows nothing of the course of a try.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Phase(str, Enum):
 
 
 class Outcome(str, Enum):
-    """What became of a Job. Each is a str, and ``str()`` of it is its value.
+    """Outcome of one Job. Each is a str, and ``str()`` of it is its value.
 
     Attributes:
-        OK: it succeeded, and no try called Run.
-        CHANGED: it succeeded, and some try called Run.
+        OK: it succeeded without Run.
+        CHANGED: it succeeded, and Run was called in at least one try.
         FAILED: its last try failed.
         BLOCKED: a Job that it depends on failed.
         WOULD_RUN: with no_act: its Check failed, and Run would have been called.

@@ -1,6 +1,6 @@
-"""What came of a run, for whoever asks: one entry for each Job.
+"""The report of a run, with one entry for each Job.
 
-Owns the report and how it is made from the results of a run. Knows nothing of how a run goes.
+Owns the report, and makes it from the results of a run. Knows nothing of the course of a run.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ __all__ = ['Failure', 'JobReport', 'Report']
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JobReport:
-    """What became of one Job.
+    """Report of one Job.
 
     Attributes:
         name: the name of the Job.
         job: its class.
-        outcome: what became of it, in one word.
-        tries: how many tries were used.
+        outcome: its outcome.
+        tries: the number of tries that were used.
         phase: the phase that decided the last try; None without a try.
-        phase_seconds: how long each phase took in all tries together, by its name, with ``cleanup``
-            if a Cleanup was called. A phase that no try came to is missing.
-        spans: when each try began and ended, in seconds from the start of the run; of more than
-            100 tries, those of the first and the last 99.
-        result: what the Check returned that made the Job succeed; None if it did not.
+        phase_seconds: the duration of each phase in all tries together, by its name; that of
+            ``cleanup``, too, if one was called. A phase that no try reached is missing.
+        spans: the start and end of each try, in seconds from the start of the run; of more than 100
+            tries, those of the first and the last 99.
+        result: the value that the passing Check returned; None if the Job did not succeed.
         deps: the names of the Jobs that it depends on.
         changed_deps: the names of the Jobs in its WATCH whose change called for its Run.
         gave_up: whether it failed with `GiveUp`, so that no other try was made.
         check_failure: why the first Check of the last try failed: with no_act or for a change, the
             reason. None if it passed.
-        run_failure: what Run raised, in the latest try in which it did; often the true reason.
+        run_failure: why Run failed, in the latest try in which it did; often the true reason.
             Where it did not decide, the exception is kept without its frames.
         failure: why the last failed try failed; also of a Job that succeeded later.
-        cleanup: ``pass`` if each Cleanup that it was owed has passed, ``fail`` if one has failed,
-            ``due`` if one is still to come; None if it is owed none.
+        cleanup: ``pass`` if all its Cleanups passed, ``fail`` if one failed, ``due`` if one is
+            pending; None if it needs none.
         cleanup_failure: why its Cleanup failed, if ``cleanup`` is ``fail``.
     """
 
@@ -74,17 +74,17 @@ class JobReport:
 
     @property
     def seconds(self) -> float:
-        """How long all phases took together; 0.0 without a try."""
+        """The duration of all phases together; 0.0 without a try."""
         return sum(self.phase_seconds.values())
 
     @property
     def start(self) -> float | None:
-        """When its first try began, in seconds from the start of the run; None without a try."""
+        """The start of its first try, in seconds from the start of the run; None without a try."""
         return self.spans[0][0] if self.spans else None
 
     @property
     def end(self) -> float | None:
-        """When its last try ended, in seconds from the start of the run; None without a try."""
+        """The end of its last try, in seconds from the start of the run; None without a try."""
         return self.spans[-1][1] if self.spans else None
 
     @property
@@ -121,19 +121,19 @@ class JobReport:
         return self
 
     def __reduce__(self) -> Any:
-        """Have stand-ins travel for what can't, as with executors."""
+        """Pickle it, with stand-ins for values that can't be pickled, as with executors."""
         from dojobber._executors.reports import pack
 
         return _make_entry, (pack([self]),)
 
 
 class Report:
-    """What came of a run: iterable over a `JobReport` for each Job, dependencies first.
+    """Report of a run: iterable over a `JobReport` for each Job, dependencies first.
 
     Attributes:
         no_act: whether no Run was called.
-        seconds: how long the run took, with its automatic Cleanup; None before its end.
-        started: when it began, in UTC; None before that.
+        seconds: the duration of the run and its automatic Cleanup; None before its end.
+        started: its start, in UTC; None before that.
         host: the name of the machine.
         python: the version of Python.
         version: the version of dojobber.
@@ -177,7 +177,7 @@ class Report:
         return self.taken()._jobs
 
     def taken(self) -> Report:
-        """Take in what there is to report at this moment, and return the report itself."""
+        """Fix the entries as they are at this moment, and return the report itself."""
         if self._results is not None:
             self._jobs = _job_reports(self._results)
             self._results = None
@@ -216,7 +216,7 @@ class Report:
         return tuple([each for each in self.jobs if each.outcome in wanted])
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as dicts, lists, strings, numbers and None, for JSON.
+        """Return the report as dicts, lists, strings, numbers and None, for JSON.
 
         The reference describes the keys. ``schema`` is the number of that description.
         """
@@ -225,7 +225,7 @@ class Report:
         return as_dict(self, self._mask)
 
     def as_junit(self) -> str:
-        """Return it as JUnit XML, which Jenkins, GitLab and other CI systems read.
+        """Return the report as JUnit XML, which Jenkins, GitLab and other CI systems read.
 
         Each Job is a test case, with its module as the class name. It is a failure if it failed or,
         with ``no_act``, would run; an error if it was interrupted, or if only its Cleanup failed;
@@ -246,7 +246,7 @@ class Report:
         return page(self, self._mask)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: counts, table and graph."""
+        """Return the HTML that a notebook shows: counts, table and graph."""
         from dojobber._output.html import fragment
 
         return fragment(self, self._mask)
@@ -255,7 +255,7 @@ class Report:
         return self
 
     def __reduce__(self) -> Any:
-        """Have stand-ins travel for what can't, as with executors."""
+        """Pickle it, with stand-ins for values that can't be pickled, as with executors."""
         from dojobber._executors.reports import pack
 
         attributes = {name: getattr(self, name) for name in _PLAIN}
@@ -273,7 +273,7 @@ class Report:
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
 
 
-# What of a report travels as it is.
+# The fields that are pickled as they are.
 _PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
 
 
@@ -393,7 +393,7 @@ class _Blocking:
         return [each for each in self._dependencies[node] if self._outcomes[each] in BLOCKING]
 
     def _joined(self, node: int, below: list[int]) -> tuple[int, ...]:
-        """Join what blocks the dependencies of a Job; mostly that is one and the same tuple."""
+        """Join the roots of some dependencies; mostly they share one tuple."""
         if not below:
             return (node,)
         parts = {id(self._roots[each]): self._roots[each] for each in below}

@@ -1,1 +1,1 @@
-"""What is shown of graphs and runs: lines, summary, progress, pages and pictures."""
+"""The output of graphs and runs: lines, summary, progress, pages and pictures."""

@@ -1,6 +1,6 @@
-"""Says on stderr what goes on: the lines about phases, the summary and the log.
+"""Writes to stderr: the lines about phases, the summary and the log.
 
-Owns the words of the lines, and that nothing in them moves the cursor or looks like another line.
+Owns the words of the lines. Escapes characters that would move the cursor or forge a line.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def print_summary(
     """Write the summary of a run.
 
     Args:
-        jobs: what became of each Job.
-        seconds: how long the run took.
+        jobs: the report of each Job.
+        seconds: the duration of the run.
         mask: takes the secrets out of a text.
     """
     from dojobber._output.summary import summary
@@ -149,7 +149,7 @@ class _Secrets(logging.Filter):
 
 
 class _Handler(logging.Handler):
-    """Write log records as all else is written."""
+    """Write log records to the stderr of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -160,7 +160,7 @@ class _Handler(logging.Handler):
 
 
 class _Formatter(logging.Formatter):
-    """Show messages and exceptions as they are shown elsewhere."""
+    """Escape messages, and shorten tracebacks as in the lines about phases."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return escape(super().formatMessage(record))

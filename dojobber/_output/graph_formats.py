@@ -46,11 +46,11 @@ def text(
 ) -> str:
     """Return the graph as a tree, each Job above those that it depends on, two spaces further in.
 
-    What a Job depends on stands there once; where the Job comes again, a remark refers to it.
+    The dependencies of a Job are listed once; further mentions of the Job refer to that place.
 
     Args:
         graph: what to show.
-        outcomes: what became of the Jobs of these names.
+        outcomes: the outcomes by name of the Job.
         colours: whether to mark the outcomes with colours.
         mask: replaces secrets in a text.
     """
@@ -98,7 +98,7 @@ def _branch(
 
 
 def _words(name: str, outcomes: Mapping[str, Outcome]) -> str:
-    """Return what is written behind a name: what became of its Job."""
+    """Return the words behind a name: the outcome of its Job."""
     return f': {WORDS[outcomes[name]]}' if name in outcomes else ''
 
 
@@ -107,7 +107,7 @@ def mermaid(graph: Graph, outcomes: Mapping[str, Outcome], mask: Callable[[str],
 
     Args:
         graph: what to show.
-        outcomes: what became of the Jobs of these names.
+        outcomes: the outcomes by name of the Job.
         mask: replaces secrets in a text.
     """
     lines = []
@@ -143,7 +143,7 @@ def dot(
 
     Args:
         graph: what to draw.
-        outcomes: what became of the Jobs of these names.
+        outcomes: the outcomes by name of the Job.
         rechecked: the names of the Jobs whose last try was decided by its recheck.
         mask: replaces secrets in a text.
     """

@@ -15,7 +15,7 @@ from dojobber._failures import Failure, trace
 from dojobber._output.palette import LOOKS, WORDS
 from dojobber._output.reasons import reason_lines
 from dojobber._output.summary import blocking_weights, counted, fate
-from dojobber._output.svg import svg
+from dojobber._output.svg import escape_markup, svg
 from dojobber._output.text import escape, escape_message, listed, truncate
 from dojobber.outcome import Outcome, Phase
 from dojobber.report import JobReport, Report
@@ -31,7 +31,6 @@ _TRACE, _LINE, _LINES, _LIST, _NAME = 20_000, 400, 12, 120, 120
 # The width of the timeline in units of its own, and of the shortest bar.
 _SCALE, _LEAST_BAR = 1000, 3
 
-_ENTITIES = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})
 _BAD = (Outcome.FAILED, Outcome.INTERRUPTED)
 
 _STYLE = """\
@@ -226,7 +225,7 @@ class _Parts:
         return f'{counted(len(self._jobs), "Job", "Jobs")}: {", ".join(parts) or "none"}'
 
     def told(self) -> Iterator[str]:
-        """Tell when the run was, and what came of it."""
+        """Return the time and the result of the run."""
         yield f'<p class="counts">{self.counts()}</p>'
         pieces = [
             f'<i class="{outcome.value}" style="flex:{count}"></i>'
@@ -275,7 +274,7 @@ class _Parts:
 
     def _row(self, entry: JobReport) -> str:
         outcome = entry.outcome
-        seconds = _html(_seconds(entry.seconds)) if entry.phase_seconds else ''
+        seconds = escape_markup(_seconds(entry.seconds)) if entry.phase_seconds else ''
         return (
             f'<tr><th scope="row">{self._name(entry.name)}</th>'
             f'<td class="outcome"><span class="mark {outcome.value}">{WORDS[outcome]}</span></td>'
@@ -284,7 +283,7 @@ class _Parts:
         )
 
     def _why(self, entry: JobReport) -> Iterator[str]:
-        """Tell all that there is to say of a Job."""
+        """Return all details of a Job."""
         if entry.outcome is Outcome.INTERRUPTED or entry.gave_up:
             yield f'<p>{fate(entry)}</p>'
         failures = list(_failures(entry))
@@ -298,9 +297,9 @@ class _Parts:
 
     def _reason(self, phase: str, failure: Failure, most: int, look: str = '') -> str:
         first, *others = reason_lines(phase, failure, _LINE, most, self._mask)
-        text = f'<p{look}>{_html(first.strip())}</p>'
+        text = f'<p{look}>{escape_markup(first.strip())}</p>'
         if others:
-            text += '<pre>' + _html('\n'.join(each[4:] for each in others)) + '</pre>'
+            text += '<pre>' + escape_markup('\n'.join(each[4:] for each in others)) + '</pre>'
         return self._if_room(text) or '<p class="soft">The reason is left out here.</p>'
 
     def _related(self, entry: JobReport) -> Iterator[str]:
@@ -324,7 +323,7 @@ class _Parts:
             if len(text) > _TRACE:
                 text = f'{text[: _TRACE // 2]}\n...\n{text[-_TRACE // 2 :]}'
             if text.count('\n') > 1:
-                told += f'<pre>{_html(escape_message(text))}</pre>'
+                told += f'<pre>{escape_markup(escape_message(text))}</pre>'
         if not told:
             return ''
         told = f'<details><summary>Traceback</summary>{told}</details>'
@@ -357,7 +356,7 @@ class _Parts:
             yield (
                 f'<li class="row"><span class="name">{self._name(entry.name)}</span>'
                 f'{_bars(entry, _SCALE / total)}'
-                f'<span class="number">{_html(_seconds(entry.seconds))} s</span></li>'
+                f'<span class="number">{escape_markup(_seconds(entry.seconds))} s</span></li>'
             )
         yield '</ol>\n</figure>'
 
@@ -393,17 +392,13 @@ class _Parts:
     # Names
 
     def _name(self, name: str) -> str:
-        return _html(truncate(escape(self._mask(name)), _NAME))
+        return escape_markup(truncate(escape(self._mask(name)), _NAME))
 
     def _names(self, names: Sequence[str]) -> str:
-        return _html(listed([self._mask(each) for each in names], _LIST))
+        return escape_markup(listed([self._mask(each) for each in names], _LIST))
 
 
 _LEGEND = 'A line joins the tries of a Job; those that failed and were made again are pale.'
-
-
-def _html(text: str) -> str:
-    return text.translate(_ENTITIES)
 
 
 def _rank(entry: JobReport, weight: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """A report as JUnit XML, which CI systems read: each Job is a test case.
 
-Owns what an outcome is called there, and how text is spelled in XML. Knows nothing of files.
+Owns the XML names of outcomes, and the escapes of XML. Knows nothing of files.
 
 No element or attribute is used that the schema which Jenkins publishes does not have, and each test
 case has one result, since readers show one only.
@@ -48,9 +48,9 @@ def as_junit(report: Report, mask: Callable[[str], str] = str) -> str:
 
 
 def _result(job: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
-    """Return the element that says what became of a Job: its name, attributes and text.
+    """Return the name, attributes and text of the element for the outcome of a Job.
 
-    The name is '' if all is well.
+    The name is '' for a success: then there is no element.
     """
     outcome, cleanup = job['outcome'], job['cleanup_exception']
     if outcome in ('failed', 'would_run'):
@@ -75,7 +75,7 @@ def _traces(job: Mapping[str, Any]) -> str:
 
 
 def _trace(failure: Mapping[str, Any]) -> str:
-    """Return a traceback below its file and line, for it may be without them."""
+    """Return a traceback below its file and line, which the traceback may lack."""
     place = f'{failure["file"]}:{failure["line"]}\n' if failure['file'] else ''
     return f'{place}{failure["traceback"]}'
 
@@ -101,7 +101,7 @@ def _case(module: str, job: Mapping[str, Any], result: tuple[str, dict[str, str]
 
 
 def _outputs(job: Mapping[str, Any], name: str) -> list[str]:
-    """Return what the processes wrote whose failures are told of a Job, each once."""
+    """Return the outputs of the processes that failed in a Job, each once."""
     keys = 'check_exception', 'run_exception', 'exception', 'cleanup_exception'
     found = [job[key][name] for key in keys if job[key] and job[key][name]]
     return list(dict.fromkeys(found))

@@ -50,7 +50,7 @@ def look(outcome: Outcome | None, is_rechecked: bool) -> Look | None:
     """Return how to draw a Job, None if it is not filled.
 
     Args:
-        outcome: what became of it, if anything.
+        outcome: its outcome; None before a run.
         is_rechecked: whether its recheck decided. A Job that changed may have passed its Check in
             a later try: then it is drawn like one that was ok.
     """

@@ -9,15 +9,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dojobber._failures import Failure, is_of_process, notes, parts, safe_repr, shown, trace
+from dojobber._failures import Failure, notes, parts, safe_repr, shown, trace
+from dojobber._output.reasons import captured
 from dojobber.remote import RemoteValue
 from dojobber.report import JobReport, Report
 
-#: Is raised when a key goes, or gets another meaning; not when one is added.
+#: Incremented when a key is removed or changes its meaning, not when one is added.
 SCHEMA = 1
-# What is nested deeper is no JSON that all programs can write and read.
+# Some JSON readers and writers refuse deeper nesting.
 _DEEPEST = 100
-# A group that deep is one of a hostile class, or of a program gone wrong.
+# Exception groups nested deeper come from a hostile class or a bug.
 _DEEPEST_GROUP = 20
 
 
@@ -80,7 +81,7 @@ def _failure(
     error = failure.exception
     name, message = shown(error)
     within = (*groups, error)
-    # What calls itself a group may be a part of itself.
+    # A badly made exception group may contain itself.
     found = parts(error) if len(within) <= _DEEPEST_GROUP else []
     found = [each for each in found if not any(each is group for group in within)]
     return {
@@ -93,22 +94,9 @@ def _failure(
         'hook_file': mask(failure.hook_file),
         'hook_line': failure.hook_line,
         'traceback': mask(trace(error)),
-        'stdout': _output(error, 'output', mask),
-        'stderr': _output(error, 'stderr', mask),
+        'stdout': _masked(captured(error, 'output'), mask),
+        'stderr': _masked(captured(error, 'stderr'), mask),
     }
-
-
-def _output(error: BaseException, name: str, mask: Callable[[str], str]) -> str | None:
-    """Return what was captured of a process that failed; None of any other exception."""
-    if not is_of_process(error):
-        return None
-    try:
-        output: Any = getattr(error, name, None)
-    except (Exception, SystemExit):
-        return None
-    if isinstance(output, bytes):
-        output = output.decode(errors='replace')
-    return mask(str(output)) if isinstance(output, str) else None
 
 
 def _plain(value: Any) -> Any:
@@ -123,7 +111,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_shallow(plain: Any, levels: int) -> bool:
-    """Return whether lists and dicts are in each other at so many levels at most."""
+    """Return whether lists and dicts are nested no deeper than this."""
     if not isinstance(plain, (list, dict)):
         return True
     within = plain.values() if isinstance(plain, dict) else plain

@@ -34,12 +34,12 @@ class _Activity:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """What there is to say."""
+    """The content of the line."""
 
-    #: How many Jobs there are, and how many of them have come to what.
+    #: The number of Jobs, and how many of them have each outcome.
     jobs: int
     counts: dict[str, int]
-    #: What has been under way for longest, or else comes first; and how many more there are.
+    #: The oldest activity in flight, or else the next one; and the number of the others.
     activity: _Activity | None = None
     more: int = 0
 
@@ -79,7 +79,7 @@ class Progress:
         """Show from now on that Ctrl-C was pressed: a signal handler may call this."""
         self._is_interrupted = True
 
-    def close(self, errors: object = None) -> None:
+    def close(self) -> None:
         """Leave the terminal as it would be without this, for good."""
         if self._line is not None:
             self._line.stop()

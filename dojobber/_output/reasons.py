@@ -91,7 +91,7 @@ class _Reason:
 
 
 def _ends(lines: list[str], most: int, dots: str) -> list[str]:
-    """Return so many lines at most, the first ones and the last ones."""
+    """Return the first and the last of some lines, and dots between them if there are too many."""
     if len(lines) <= most:
         return lines
     first = (most - 1) // 2
@@ -144,16 +144,26 @@ def _with_short_command(error: BaseException, text: str, mask: Callable[[str], s
 
 def _output(error: BaseException) -> list[str]:
     """Return the first and the last lines of what was captured of a process that failed."""
-    if not is_of_process(error):
-        return []
     for name in 'stderr', 'output':
-        try:
-            output: Any = getattr(error, name, None)
-            if isinstance(output, bytes):
-                output = output.decode(errors='replace')
-            lines = [line for line in str.splitlines(output) if line.strip()]
-        except (Exception, SystemExit):
-            continue
+        lines = [line for line in str.splitlines(captured(error, name) or '') if line.strip()]
         if lines:
             return _ends(lines, 2 * _ENDS, '...')
     return []
+
+
+def captured(error: BaseException, name: str) -> str | None:
+    """Return what was captured of a process that failed; None of any other exception.
+
+    Args:
+        error: an exception.
+        name: its attribute, ``stderr`` or ``output``.
+    """
+    if not is_of_process(error):
+        return None
+    try:
+        output: Any = getattr(error, name, None)
+        if isinstance(output, bytes):
+            output = output.decode(errors='replace')
+        return str(output) if isinstance(output, str) else None
+    except (Exception, SystemExit):
+        return None

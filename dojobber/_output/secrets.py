@@ -16,7 +16,7 @@ from dojobber._failures import safe_repr
 from dojobber.errors import ConfigurationError
 
 _MASK = '*****'
-# Fewer characters of a line or of a part in base64 would be found in any text.
+# A shorter line or piece of base64 would match by chance in any text.
 _LEAST = 4
 
 
@@ -38,10 +38,10 @@ class Masker:
 
 
 def as_secrets(secrets: Any) -> tuple[str, ...]:
-    """Return what was given as secrets.
+    """Return the secrets as a tuple.
 
     Raises:
-        ConfigurationError: they are none. The message shows no value.
+        ConfigurationError: they are no secrets. The message shows no value.
     """
     fix = '; write secrets=(password,)' if isinstance(secrets, str) else ''
     if isinstance(secrets, Iterable) and not isinstance(secrets, (str, bytes)):

@@ -1,8 +1,8 @@
 """A line in the last row of a terminal, drawn again and again while all else scrolls above it.
 
 Owns the terminal while the line is there: the last row is set apart (by a scroll region), and each
-draw puts the cursor back. So text of anyone, such as the prompt of a child process, looks as ever,
-and nobody need make way. Knows nothing of what the line says. Only the ticking thread draws.
+draw puts the cursor back. So other output, such as the prompt of a child process, is not disturbed.
+Knows nothing of the meaning of the text. Only the ticking thread draws.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StatusLine:
 
         Args:
             stream: the terminal.
-            text: returns what the line is to say, in so many columns at best.
+            text: returns the text of the line, if possible in this number of columns.
         """
         self._given = stream.fileno()
         self._terminal = _identity(self._given)

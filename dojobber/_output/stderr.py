@@ -16,7 +16,7 @@ from typing import Any
 # How long to wait for a reader who is slow, and how long between two looks, in seconds.
 _PATIENCE = 1.0
 _PAUSE = 0.01
-# The buffer of a stream takes that many bytes at once, whatever it writes to.
+# The buffer of any stream takes this number of bytes at once.
 _PIECE = 1000
 
 
@@ -29,7 +29,7 @@ class _Writer:
         self._stuck: weakref.ref[Any] | None = None
 
     def write(self, text: str) -> None:
-        """Write to the stderr of this moment, all at once; where that can't be done, don't.
+        """Write to the stderr of this moment; never raise where that fails.
 
         Args:
             text: with its line break. A stream that does not block gets it in pieces: what its
@@ -66,7 +66,7 @@ def _is_non_blocking(stream: Any) -> bool:
 
 
 def _write_all(stream: Any, data: bytes, deadline: float) -> bool:
-    """Write until the deadline, and tell whether all was written."""
+    """Write until the deadline, and return whether all was written."""
     while not (is_empty := _flush(stream)) or data:
         written = _write_some(stream.buffer, data[:_PIECE]) if is_empty else 0
         data = data[written:]

@@ -41,8 +41,8 @@ def summary(
     """Return the summary of a run, without a line break at its end.
 
     Args:
-        jobs: what became of each Job.
-        seconds: how long the run took; None if it has not ended.
+        jobs: the report of each Job.
+        seconds: the duration of the run; None if it has not ended.
         width: of a line, in columns.
         colours: whether to mark words with colours.
         mask: takes the secrets out of a text.
@@ -154,10 +154,10 @@ class _Summary:
 
 
 def blocking_weights(jobs: Sequence[JobReport]) -> Counter[str]:
-    """Return, by the name of a failed Job, 1 + the blocked Jobs that are put down to it.
+    """Return, by the name of a failed Job, 1 + the blocked Jobs that are attributed to it.
 
-    Each blocked Job is put down to one failed Job alone, which is less work than to find them all:
-    it is sought below that dependency that blocks most Jobs directly.
+    To keep the work linear, each blocked Job is attributed to one failed Job only: the one below
+    the dependency that directly blocks the most Jobs.
     """
     blocked = [each for each in jobs if each.outcome is Outcome.BLOCKED]
     above = Counter(name for each in blocked for name in each.deps)
@@ -169,7 +169,7 @@ def blocking_weights(jobs: Sequence[JobReport]) -> Counter[str]:
 
 
 def fate(entry: JobReport) -> str:
-    """Say how it ended with a Job that did not succeed."""
+    """Return how the last try of an unsuccessful Job ended, in words."""
     tries = counted(entry.tries, 'try', 'tries')
     if entry.outcome is Outcome.FAILED:
         return f'gave up in try {entry.tries}' if entry.gave_up else f'failed after {tries}'

@@ -39,7 +39,7 @@ def svg(
     Args:
         names: of the Jobs.
         dependencies: for each Job the positions of those that it depends on.
-        outcomes: what became of the Jobs of these names.
+        outcomes: the outcomes by name of the Job.
         rechecked: the names of the Jobs whose last try was decided by its recheck.
         mask: replaces secrets in a text.
     """
@@ -50,13 +50,14 @@ def svg(
     for name, label, line, (x, y) in zip(names, labels, lines, plan.centres):
         outcome = outcomes.get(name)
         box = _rect(x, y, _box_width(line), look(outcome, name in rechecked))
+        title = escape_markup(label)
         if outcome is None:
-            parts.append(f'<g><title>{_xml(label)}</title>{box}{_text(x, y + 5, line)}</g>')
+            parts.append(f'<g><title>{title}</title>{box}{_text(x, y + 5, line)}</g>')
             continue
         word = WORDS[outcome]
         letters = ' fill="#fff"' if look(outcome, False) else ''
         parts.append(
-            f'<g{letters}><title>{_xml(label)}: {word}</title>{box}{_text(x, y - 2, line)}'
+            f'<g{letters}><title>{title}: {word}</title>{box}{_text(x, y - 2, line)}'
             f'<text x="{x}" y="{y + 14}" font-size="11">{word}</text></g>'
         )
     return '\n'.join([*parts, '</g>', '</svg>', ''])
@@ -112,8 +113,9 @@ def _rect(x: int, y: int, width: float, drawn: Look | None) -> str:
 
 def _text(x: int, y: int, line: str) -> str:
     # HTML and SVG would make one of several spaces.
-    return f'<text x="{x}" y="{y}">{_xml(line).replace(" ", _NO_BREAK)}</text>'
+    return f'<text x="{x}" y="{y}">{escape_markup(line).replace(" ", _NO_BREAK)}</text>'
 
 
-def _xml(text: str) -> str:
+def escape_markup(text: str) -> str:
+    """Return a text as it is written in SVG and HTML."""
     return text.translate(_ENTITIES)

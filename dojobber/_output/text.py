@@ -42,7 +42,7 @@ def _cells(character: str) -> int:
 
 
 def truncate(text: str, width: int) -> str:
-    """Return a text that takes so many columns at most, with ``...`` where some is left out."""
+    """Cut a text to a number of columns; ``...`` marks the cut."""
     if display_width(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
@@ -93,7 +93,7 @@ def _broken(line: str, width: int, later: str) -> list[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """Return how many characters fit into so many columns, of a text that is wider."""
+    """Return the number of characters of a wider text that fit into a width."""
     count, left = 0, width
     while left >= _cells(text[count]):
         left -= _cells(text[count])
@@ -102,12 +102,12 @@ def _fitting(text: str, width: int) -> int:
 
 
 def _without_middle(text: str, most: int) -> str:
-    """Return a text of so many characters at either end at most: more would only cost time."""
+    """Drop the middle of a long text: to wrap it would only cost time."""
     return text if len(text) <= 2 * most else f'{text[:most]}...{text[-most:]}'
 
 
 def listed(names: Sequence[str], width: int) -> str:
-    """Return the names that fit into so many columns, and how many more there are.
+    """Return the names that fit into a width, and the number of the others.
 
     Args:
         names: one at least.
@@ -126,7 +126,7 @@ def listed(names: Sequence[str], width: int) -> str:
 
 
 def listed_lines(names: Sequence[str], width: int, first: str, later: str, most: int) -> list[str]:
-    """Return lines of the names that fit, and how many more there are.
+    """Return lines of the names that fit, and the number of the others.
 
     Args:
         names: one at least.
