@@ -28,10 +28,9 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
 class Event:
     """Base of all events."""
-
-    __slots__ = ()
 
 
 #: A callable that gets each event of a run, in order, in the thread that called checknrun().
@@ -77,10 +76,9 @@ class TryEvent(JobEvent):
     allowed: float
 
 
+@dataclass(frozen=True, slots=True)
 class TryStarted(TryEvent):
     """Start of a try. Its fields are those of `TryEvent`."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
