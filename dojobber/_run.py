@@ -79,6 +79,7 @@ class Run:
 
     __slots__ = (
         'results',
+        'expects_signal',
         '_graph',
         '_config',
         '_stack',
@@ -114,6 +115,8 @@ class Run:
         self._notifier = Notifier(config.listeners, self.results, self._allowed)
         #: What ends a wait: None does nothing more.
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        #: Whether workers have ended the run, perhaps by a Ctrl-C that this process is yet to hear.
+        self.expects_signal = False
         self._is_observed = config.options.is_observed
         self._is_stopped = False
         #: The Job that is being tried here; None between tries.

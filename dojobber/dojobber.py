@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dojobber._cleanup import CleanupStack
 from dojobber._failures import is_failure, raise_first, safe_repr
 from dojobber._graph import Graph, walk
-from dojobber._interrupt import collect, guarded
+from dojobber._interrupt import collect, guarded, uninterrupted
 from dojobber._options import Options, as_listeners
 from dojobber._output.console import Console, log_tries, mask_log, print_summary, show_log
 from dojobber._results import Results
@@ -204,7 +205,7 @@ class DoJobber:
         try:
             run.perform(errors)
             if self._cleanup and self._options.cleanup and not self._options.no_act:
-                self._unwind(errors)
+                self._unwind(errors, run.expects_signal)
             run.end(errors)
         finally:
             self._run = None
@@ -217,11 +218,15 @@ class DoJobber:
 
         return Progress(clock=self._clock, mask=self._options.mask)
 
-    def _unwind(self, errors: list[BaseException]) -> None:
+    def _unwind(self, errors: list[BaseException], expects_signal: bool) -> None:
         # Asked at the end of a run: another thread may have left the block meanwhile.
         self._is_deferred = bool(self._blocks)
         if not self._is_deferred:
-            self._stack.unwind(errors)
+            try:
+                with uninterrupted() if expects_signal else nullcontext():
+                    self._stack.unwind(errors)
+            except BaseException as caught:  # the signal, put off
+                errors.append(caught)
 
     def _new_run(self, graph: Graph, workdir: Workdir, progress: Progress | None) -> Run:
         options, (args, kwargs) = self._options, self._arguments

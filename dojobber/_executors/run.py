@@ -19,7 +19,7 @@ from dojobber._executors.locks import LockingScheduler
 from dojobber._executors.pool import Pool
 from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
-from dojobber._failures import safe_str
+from dojobber._failures import is_failure, safe_str
 from dojobber._graph import Graph
 from dojobber._interrupt import collect, deliver, noted
 from dojobber._run import Run, RunConfig
@@ -73,7 +73,7 @@ class ConcurrentRun(Run):
         self._maybe_taken: set[int] = set()
         #: The number of the last try of each Job.
         self._numbers: dict[int, int] = {}
-        #: Why the try failed that was taken in last, if a worker process made it.
+        #: Why the try failed that came back last, if a worker process or the executor says so.
         self._worker_error: BaseException | None = None
 
     def _loop(self) -> None:
@@ -180,6 +180,7 @@ class ConcurrentRun(Run):
         """Take in an error of the executor in place of a record."""
         is_given_up = isinstance(error, CancelledError) or not isinstance(error, Exception)
         if is_given_up or self._pool.has_ended(error):
+            self._worker_error = error
             raise error  # whether it was executed is not known
         self._refuse(sent, error)
 
@@ -202,9 +203,11 @@ class ConcurrentRun(Run):
                 del self._in_flight[sent.number]
                 self._unsettled.discard(sent.node)
         signals: list[BaseException] = []
-        # Ctrl-C in a terminal reaches workers, too. If a worker's KeyboardInterrupt arrives before
-        # our own signal, that signal is not the second one.
-        limit = 2 if errors and errors[0] is self._worker_error else 1
+        # Ctrl-C in a terminal reaches workers, too. If what it did to them arrives before our own
+        # signal, that signal is not the second one.
+        first = errors[0] if errors else None
+        is_signal = first is not None and first is not self._worker_error and not is_failure(first)
+        limit = 1 if is_signal else 2
         self._worker_error = None
         while self._in_flight and len(signals) < limit:
             try:
@@ -217,6 +220,7 @@ class ConcurrentRun(Run):
             except BaseException as caught:  # by a listener, or in another try
                 errors.append(caught)
             collect(signals)
+        self.expects_signal = first is not None and not is_signal and not signals
         errors += signals
 
     def _finish(self, errors: list[BaseException]) -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -350,6 +350,69 @@ def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
     with pytest.raises(KeyboardInterrupt):
         dojob.checknrun()
     assert called == cleaned
+
+
+@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['first']), (2, [])])
+def test_ctrl_c_after_the_pool_has_broken_is_the_first_one(
+    presses: int, cleaned: list[str]
+) -> None:
+    called: list[str] = []
+    futures: list[Future[Any]] = []
+
+    class Breaks(FakeProcesses):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future: Future[Any] = Future()
+            future.set_running_or_notify_cancel()
+            futures.append(future)
+            return future
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if not futures[0].done():
+            futures[0].set_exception(BrokenExecutor('a worker has died'))
+        elif presses_left:
+            presses_left.pop()
+            raise KeyboardInterrupt
+        else:
+            futures[1].set_exception(BrokenExecutor('a worker has died'))
+        return queue.get_nowait()
+
+    presses_left = [None] * presses
+    first = RunonlyJob.clone(
+        'first', IN_DRIVER=True, Run=lambda self: None, Cleanup=lambda self: called.append('first')
+    )
+    jobs = [RunonlyJob.clone(name, DEPS=(first,), Run=print) for name in ('one', 'two')]
+    executor, dojob = Breaks(0, workers=2), DoJobber()
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
+    root = DummyJob.clone('root', DEPS=jobs)
+    dojob.configure(root, executor=executor, max_in_flight=2)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert called == cleaned
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt(), BrokenExecutor('a worker has died')])
+def test_ctrl_c_that_comes_when_workers_have_ended_the_run_waits_for_the_cleanups(
+    error: BaseException,
+) -> None:
+    called: list[str] = []
+
+    class Ends(FakeProcesses):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            return future
+
+    def clean(self: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        called.append(type(self).__name__)
+
+    one = RunonlyJob.clone('one', IN_DRIVER=True, Run=lambda self: None, Cleanup=clean)
+    two = RunonlyJob.clone('two', DEPS=(one,), Run=print)
+    dojob = DoJobber()
+    dojob.configure(two, executor=Ends(0, workers=1), max_in_flight=1)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert (called, dojob.report()['one'].cleanup) == (['one'], 'pass')
 
 
 class SendsThird:
