@@ -287,12 +287,14 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
     if path is None:
         return lambda report: True
     if path == '-':
+        if sys.stdout is None:
+            raise ConfigurationError('--report: there is no stdout')
         return lambda report: _show(_as_json(report))
     kind = os.path.splitext(path)[1].lower()
     if kind not in _FORMATS:
         raise ConfigurationError(f'--report must end in {", ".join(_FORMATS)}, got {path!r}')
-    path = os.path.abspath(path)
     try:
+        path = os.path.abspath(path)
         open(path, 'a').close()  # only a test: the old report stays until the new one is there
     except OSError as error:
         raise ConfigurationError(f'--report: {error}') from None
@@ -329,6 +331,8 @@ def _show(text: str) -> bool:
     A reader that stops reading, as ``head`` does, is no failure.
     """
     stream = sys.stdout
+    if stream is None:
+        return False
     encoding = getattr(stream, 'encoding', None) or 'utf-8'
     try:
         print(text.encode(encoding, 'backslashreplace').decode(encoding), end='', flush=True)

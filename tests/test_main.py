@@ -508,6 +508,20 @@ def test_report_that_can_not_be_written_is_refused_before_anything_runs(
     assert done == []
 
 
+def test_report_without_a_stdout_or_a_directory_is_refused_before_anything_runs(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / 'gone').mkdir()
+    monkeypatch.chdir(tmp_path / 'gone')
+    (tmp_path / 'gone').rmdir()
+    told = refused(capfd, lambda: main(Milk, argv=['--report=report.json']))
+    assert told.startswith('--report: [Errno 2] No such file or directory')
+    monkeypatch.setattr(sys, 'stdout', None)
+    told = refused(capfd, lambda: main(Milk, argv=['--report=-']))
+    assert told.startswith('--report: there is no stdout')
+    assert done == []
+
+
 def test_report_that_can_not_be_written_any_more_is_a_line_and_status_1(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -530,7 +544,8 @@ def test_stdout_that_is_closed_or_missing_costs_no_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, 'stdout', None)
-    assert main(Milk, argv=['--list']) == main(Milk, argv=['--graph', '-q']) == 0
+    assert main(Milk, argv=['--graph', '-q']) == 0
+    assert main(Milk, argv=['--list']) == 1
     with open(tmp_path / 'closed', 'w') as file:
         monkeypatch.setattr(sys, 'stdout', file)
     assert main(Milk, argv=['--list']) == 1
