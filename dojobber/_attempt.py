@@ -162,7 +162,7 @@ def _make_special(job_class: type[Job], context: TryContext) -> Job:
     """Make an object in whose making or filling the user's code has a say."""
     context.workdir.go()
     job: Job = call_hook(job_class, (), {})
-    own = getattr(job, '__dict__', {})
+    own = own_attributes(job)
     for name in PROGRESS:  # the class may give the object of an earlier try again
         own.pop(name, None)
     for name, value in ('storage', {}), ('global_storage', context.global_storage):
@@ -272,9 +272,7 @@ def _run_and_recheck(
     changed: tuple[str, ...] | None,
 ) -> TryRecord:
     """Run and recheck a Job whose Check failed."""
-    # Past its own __setattr__, which might reject these names. An object without __dict__ gets a
-    # throw-away dict.
-    own = getattr(job, '__dict__', {})
+    own = own_attributes(job)  # past its own __setattr__, which might reject these names
     own['_check_exception'] = check_error
     registered: list[bool] = []
     began = started + sum(seconds)
@@ -327,11 +325,20 @@ def _register_cleanup(token: Any, job: Any, context: TryContext) -> bool:
 
 def release_exceptions(job: Job) -> None:
     """Cut the ring from an object over its exceptions and their frames back to the object."""
-    own = getattr(job, '__dict__', {})
+    own = own_attributes(job)
     own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None
+
+
+def own_attributes(job: Job) -> dict[str, Any]:
+    """Return the dict of an object's own attributes; a throw-away one if it has none."""
+    try:
+        own: dict[str, Any] = object.__getattribute__(job, '__dict__')
+        return own
+    except Exception:  # as with __slots__
+        return {}
 
 
 def has_hook(job: Job, hook: str) -> bool:
     """Return whether a Job has a hook, without calling code of its own that may compute it."""
-    own = getattr(job, '__dict__', {})
+    own = own_attributes(job)
     return (own[hook] if hook in own else getattr(type(job), hook, None)) is not None

@@ -315,6 +315,22 @@ def test_object_without_a_dict_costs_no_other_job(made: type, works: bool) -> No
     assert dojob.global_storage == ({'cleaned': True} if works else {})
 
 
+def test_object_that_hides_its_dict_costs_no_other_job() -> None:
+    class Hides(RunonlyJob):
+        def __getattribute__(self, name: str) -> Any:
+            if name == '__dict__':
+                raise ValueError(name)
+            return super().__getattribute__(name)
+
+        def Run(self) -> None:
+            pass
+
+    dojob = DoJobber()
+    dojob.configure(DummyJob.clone('Root', DEPS=(Hides, DummyJob.clone('Other'))))
+    dojob.checknrun()
+    assert dojob.nodestatus == {'Hides': True, 'Other': True, 'Root': True}
+
+
 def lost(job: type[Job], **options: Any) -> list[bool]:
     """Run a Job and tell of each object made of it whether it is gone at once, without the gc."""
     made: list[Callable[[], Any]] = []

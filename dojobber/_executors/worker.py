@@ -14,7 +14,14 @@ from pickle import HIGHEST_PROTOCOL, dumps
 from types import MemberDescriptorType
 from typing import Any, TypeVar
 
-from dojobber._attempt import PROGRESS, PhaseResult, TryContext, TryRecord, attempt
+from dojobber._attempt import (
+    PROGRESS,
+    PhaseResult,
+    TryContext,
+    TryRecord,
+    attempt,
+    own_attributes,
+)
 from dojobber._executors.by_value import loads_by_value
 from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
 from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
@@ -171,7 +178,7 @@ def _reply(
 def _cleanup_needs(
     job: Job, pack: Callable[[Any], PickledValue], dropped: list[str]
 ) -> CleanupNeeds:
-    attributes = {**_slots(job), **getattr(job, '__dict__', {})}
+    attributes = {**_slots(job), **own_attributes(job)}
     for name in _NOT_KEPT:
         attributes.pop(name, None)
     hook = pack(attributes.pop('Cleanup')) if attributes.get('Cleanup') is not None else None
