@@ -331,8 +331,6 @@ def _show(text: str) -> bool:
     A reader that stops reading, as ``head`` does, is no failure.
     """
     stream = sys.stdout
-    if stream is None:
-        return False
     encoding = getattr(stream, 'encoding', None) or 'utf-8'
     try:
         print(text.encode(encoding, 'backslashreplace').decode(encoding), end='', flush=True)

@@ -544,8 +544,7 @@ def test_stdout_that_is_closed_or_missing_costs_no_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, 'stdout', None)
-    assert main(Milk, argv=['--graph', '-q']) == 0
-    assert main(Milk, argv=['--list']) == 1
+    assert main(Milk, argv=['--list']) == main(Milk, argv=['--graph', '-q']) == 0
     with open(tmp_path / 'closed', 'w') as file:
         monkeypatch.setattr(sys, 'stdout', file)
     assert main(Milk, argv=['--list']) == 1
@@ -604,7 +603,9 @@ def test_script_ends_quietly_when_nobody_reads(flags: str, unread: int, tmp_path
         '    def Run(self): print("milk")\n'
         'raise SystemExit(dojobber.main(Milk))\n'
     )
-    for command in ('exec "$0" milk.py', 'exec "$0" milk.py >&-'):
+    # A report has to go somewhere: without a stdout it is refused.
+    closed = [] if 'report' in flags else ['exec "$0" milk.py >&-']
+    for command in ('exec "$0" milk.py', *closed):
         ended = subprocess.run(
             ['sh', '-c', f'{command} {flags}', sys.executable],
             env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'PYTHONUNBUFFERED': ''},
