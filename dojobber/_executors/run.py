@@ -12,7 +12,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from dojobber._attempt import PhaseResult, TryRecord
+from dojobber._attempt import PhaseResult, TryRecord, attempt
 from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._executors.locks import LockingScheduler
@@ -114,7 +114,10 @@ class ConcurrentRun(Run):
         self._numbers[node] = next(self._stack.numbers)
         changed = self._changed(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
-        if is_here or is_plain_dummy(job_class) and job_class not in self._graph.special:
+        if is_plain_dummy(job_class) and job_class not in self._graph.special:
+            record = attempt(node, job_class, now, self._context(), changed)  # it changes nothing
+            self._take_in(node, record)
+        elif is_here:
             self._take_in(node, transport.run_here(sent))
         else:
             self._submit(sent)

@@ -24,13 +24,17 @@ class Packed(NamedTuple):
     data: bytes
 
 
+# No value is this one.
+_UNKNOWN = object()
+
+
 class SharedDict(dict[Any, Any]):
     """A dict whose values are unpickled when they are accessed.
 
     A value that can't be unpickled is missing, so asking for all keys unpickles all values.
     """
 
-    __slots__ = ('dropped', '_seen')
+    __slots__ = ('dropped', '_seen', '_known', '_accessed')
 
     def __init__(self, packed: Mapping[Any, Packed] | None = None) -> None:
         """Begin with packed values."""
@@ -39,46 +43,62 @@ class SharedDict(dict[Any, Any]):
         self.dropped: set[Any] = set()
         #: The pickles of the values when they were first accessed or last sent.
         self._seen: dict[Any, bytes | None] = {}
+        #: The values at the last call of `changes`, and the keys that were accessed since then.
+        self._known: dict[Any, Any] = {}
+        self._accessed: set[Any] = set()
 
     # For the library
 
     def put(self, key: Any, packed: Packed) -> None:
         """Set a packed value."""
-        self._seen.pop(key, None)
+        self._forget(key)
         super().__setitem__(key, packed)
 
     def discard(self, key: Any) -> None:
         """Delete a key if it is there."""
-        self._seen.pop(key, None)
+        self._forget(key)
         super().pop(key, None)
+
+    def _forget(self, key: Any) -> None:
+        self._seen.pop(key, None)
+        self._known.pop(key, None)
 
     def changes(self, before: Mapping[Any, Packed]) -> tuple[dict[Any, Packed | None], list[Any]]:
         """Return what was set, changed or deleted since the last call.
+
+        Only values that are new or were accessed are pickled for that.
 
         Args:
             before: the values that the other process has.
 
         Returns:
-            The new values by key, None for a deleted one; and the keys of those that can't travel.
+            The new values by key, None for a deleted one; and the keys of those that don't pickle.
         """
-        live = [(key, value) for key, value in super().items() if type(value) is not Packed]
+        live = {key: value for key, value in super().items() if type(value) is not Packed}
         changed: dict[Any, Packed | None] = {}
-        seen = {key: try_pickle(value) for key, value in live}
+        seen = {
+            key: try_pickle(value)
+            for key, value in live.items()
+            if key in self._accessed or self._known.get(key, _UNKNOWN) is not value
+        }
         unpicklable = []
         for key, data in seen.items():
             if data is None:
                 unpicklable.append(key)
             elif data != self._seen.get(key) and before.get(key) != (data,):
                 changed[key] = Packed(data)
-        added = sum(key not in before for key, _ in live)
+        added = sum(key not in before for key in live)
         if super().__len__() - added + len(self.dropped) < len(before):
             there = super().keys() | self.dropped
             changed |= dict.fromkeys(key for key in before if key not in there)
         self._seen |= seen
+        self._known = live
+        self._accessed.clear()
         return changed, unpicklable
 
     def _load(self, key: Any) -> None:
         packed = super().get(key)
+        self._accessed.add(key)
         if type(packed) is not Packed:
             return
         with suppress_all_but_interrupts():
@@ -90,6 +110,7 @@ class SharedDict(dict[Any, Any]):
         self.dropped.add(key)
 
     def _load_all(self) -> None:
+        self._accessed.update(super().keys())
         for key in [key for key, value in super().items() if type(value) is Packed]:
             self._load(key)
 

@@ -33,6 +33,19 @@ class Traced:
         return _remake, (self.name,)
 
 
+class Counted:
+    """Notes that it was pickled."""
+
+    pickled: list[str] = []
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getstate__(self) -> dict[str, str]:
+        self.pickled.append(self.name)
+        return {'name': self.name}
+
+
 def _remake(name: str) -> Traced:
     Traced.made.append(name)
     return Traced(name)
@@ -127,9 +140,34 @@ def test_changes_are_those_of_values_that_were_set_changed_or_deleted() -> None:
     assert changes(values, before) == ({'b': [2, 3], 'e': None, 'g': 7}, ['h'])
     after = {**before, **packed({'b': [2, 3], 'g': 7})}
     del after['e']
-    assert changes(values, after) == ({}, ['h'])
+    assert changes(values, after) == ({}, [])
     values['b'].append(4)
+    assert values.get('h') is not None
     assert changes(values, after) == ({'b': [2, 3, 4]}, ['h'])
+
+
+@pytest.mark.parametrize(
+    ('access', 'expected'),
+    [
+        (lambda values: None, ''),
+        (lambda values: values['a'], 'a'),
+        (lambda values: values.get('b'), 'b'),
+        (lambda values: values.update(c=Counted('c')), 'c'),
+        (lambda values: [*values.values()], 'abc'),
+        (len, 'abc'),
+    ],
+)
+def test_only_values_that_are_new_or_were_accessed_are_pickled_to_find_changes(
+    access: Any, expected: str
+) -> None:
+    values = SharedDict()
+    values.update({name: Counted(name) for name in 'abc'})
+    before = {key: each for key, each in values.changes({})[0].items() if each is not None}
+    access(values)
+    for once in expected, '':
+        Counted.pickled.clear()
+        assert values.changes(before) == ({}, [])
+        assert ''.join(Counted.pickled) == once
 
 
 def test_value_that_was_put_or_discarded_is_no_change() -> None:
