@@ -22,6 +22,7 @@ from dojobber import DoJobber, DummyJob, Job, RemoteBaseException, RemoteError, 
 from dojobber.remote import RemoteValue
 from tests._executors import travelling
 from tests._executors.travelling import (
+    METHODS,
     After,
     Cleans,
     Derived,
@@ -178,7 +179,8 @@ def test_classes_made_with_type_travel_with_their_attributes(pool: Pool, kwargs:
     assert all((pid == own) == pool.has_threads for _, pid in texts.values())
 
 
-MAIN = """
+MAIN = (
+    """
 import functools
 import os
 
@@ -224,24 +226,12 @@ class Base(Job):
 
 
 class Slotted(Base):
+    HOST = 'ada'
     __slots__ = ('slot',)
 
-    @staticmethod
-    def static():
-        return 'static'
-
-    @classmethod
-    def name(cls):
-        return cls.__name__
-
-    @property
-    def shown(self):
-        return 'shown'
-
-    @functools.cached_property
-    def cached(self):
-        return 'cached'
-
+"""
+    + METHODS
+    + """
     def Check(self, driver):
         count = self.global_storage['count'] = self.global_storage.get('count', 0) + 1
         if count < 3:
@@ -268,6 +258,7 @@ def main():
 if __name__ == '__main__':
     main()
 """
+)
 
 
 @pytest.mark.slow
@@ -288,7 +279,7 @@ def test_classes_of_a_script_travel(pool: Pool, tmp_path: Path) -> None:
         'Invite Ann': ['ann', here],
         'Invite Eve': ['eve', here],
         'Twice': ['twice', here] * 2,
-        'Slotted': ['static', 'Slotted', 'shown', 'cached', True],
+        'Slotted': ['static', 'Slotted', 'ada', 'cached', True],
         'root': None,
     }
     results, nothing = done.stdout.rsplit(' ', 1)

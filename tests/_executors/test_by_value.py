@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dojobber._executors.by_value import _bound, dumps_by_value, loads_by_value, names_of_main
+from tests._executors.travelling import METHODS
 from tests.seeds import sampled
 
 ABOVE = """
@@ -39,7 +40,8 @@ class Rebound(Job):
 def add(number):
     return number + LIMIT
 """
-BELOW = """
+BELOW = (
+    """
 registry = {}
 
 
@@ -71,22 +73,9 @@ class Child(Registered):
     HOST: str = 'ada'
     __slots__ = ('slot',)
 
-    @staticmethod
-    def static():
-        return 'static'
-
-    @classmethod
-    def name(cls):
-        return cls.__name__
-
-    @property
-    def shown(self):
-        return 'property'
-
-    @functools.cached_property
-    def cached(self):
-        return 'cached'
-
+"""
+    + METHODS
+    + """
     @decorated
     def Check(self, number=add(1), *, word='x'):
         self.slot = [add(each) for each in (number,)]
@@ -178,8 +167,9 @@ with ProcessPoolExecutor(1, multiprocessing.get_context(METHOD)) as pool:
         if results != WANTED:
             print(results, dojob.nodeexceptions)
 """
+)
 WANTED = {
-    'Child': [[7], 'x', 'static', 'Child', 'property', 'cached', 'base'],
+    'Child': [[7], 'x', 'static', 'Child', 'ada', 'cached', 'base'],
     'Sized': 0,
     'Rebound': 'below',
     'Hello': 'hello',

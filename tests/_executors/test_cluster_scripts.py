@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests._executors.travelling import allow, noted, wait
+from tests._executors.travelling import METHODS, allow, noted, wait
 
 ROOT = Path(__file__).parent.parent.parent
 # Beside this Python, where the package mpich puts it, or an installed one.
@@ -95,7 +95,8 @@ def started(kind: Kind, tmp_path: Path) -> Iterator[list[Script]]:
 
 # A run
 
-RUN = """
+RUN = (
+    """
 import functools
 import json
 import os
@@ -109,28 +110,15 @@ from tests._executors.travelling import Cleans, Late, Raises
 class Party(Job):
     HOST = 'ada'
 
-    @staticmethod
-    def static():
-        return 'static'
-
-    @classmethod
-    def name(cls):
-        return cls.__name__
-
-    @property
-    def host(self):
-        return self.HOST
-
-    @functools.cached_property
-    def cached(self):
-        return 'cached'
-
+"""
+    + METHODS
+    + """
 
 class Invite(Party):
     DEPS = (Late, Cleans)
 
     def Check(self, driver, **kwargs):
-        return [self.static(), self.name(), self.host, self.cached, os.getpid() != driver]
+        return [self.static(), self.name(), self.shown, self.cached, os.getpid() != driver]
 
 
 class Slotted(Party):
@@ -158,6 +146,7 @@ def main():
 if __name__ == '__main__':
     main()
 """
+)
 
 
 def test_jobs_of_script_and_modules_are_tried(

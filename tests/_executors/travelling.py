@@ -16,6 +16,25 @@ from dojobber import Job, RunonlyJob
 from tests.plans import Event, JobPlan, Phase
 from tests.stage import ERRORS, Stage, _trace
 
+#: Methods of a class of a script that has a HOST. What wraps them does not pickle by itself.
+METHODS = """
+    @staticmethod
+    def static():
+        return 'static'
+
+    @classmethod
+    def name(cls):
+        return cls.__name__
+
+    @property
+    def shown(self):
+        return self.HOST
+
+    @functools.cached_property
+    def cached(self):
+        return 'cached'
+"""
+
 # Tell the test
 
 
