@@ -390,6 +390,34 @@ def test_ctrl_c_after_the_pool_has_broken_is_the_first_one(
     assert called == cleaned
 
 
+@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['two', 'one']), (2, [])])
+def test_ctrl_c_after_stop_is_the_first_one(presses: int, cleaned: list[str]) -> None:
+    called: list[str] = []
+    executor, dojob = FakeProcesses(0, workers=2), DoJobber()
+    executor._random.random = lambda: 0  # all has begun, and can't be cancelled
+    waits: list[int] = []
+
+    def clean(self: Any) -> None:
+        called.append(type(self).__name__)
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        waits.append(1)
+        if len(waits) == 1:
+            dojob.stop()
+        elif len(waits) <= 1 + presses:
+            raise KeyboardInterrupt
+        else:
+            executor.complete(0)
+        return queue.get_nowait()
+
+    jobs = [RunonlyJob.clone(name, Run=lambda self: None, Cleanup=clean) for name in ('one', 'two')]
+    dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor, max_in_flight=2)
+    with pytest.raises(KeyboardInterrupt):
+        dojob.checknrun()
+    assert called == cleaned
+
+
 @pytest.mark.parametrize('error', [KeyboardInterrupt(), BrokenExecutor('a worker has died')])
 def test_ctrl_c_that_comes_when_workers_have_ended_the_run_waits_for_the_cleanups(
     error: BaseException,
