@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from dojobber._attributes import dependencies_of, is_job, watched_by
-from dojobber._failures import class_name, safe_str
+from dojobber._exceptions import class_name, safe_str
 from dojobber._own_code import is_users_own
 from dojobber.errors import ConfigurationError
 from dojobber.job import DummyJob, Job, RunonlyJob

@@ -12,7 +12,7 @@ from functools import partial, partialmethod
 from types import FunctionType
 from typing import Any
 
-from dojobber._failures import safe_repr
+from dojobber._exceptions import safe_repr
 from dojobber.errors import ConfigurationError, NotAJobError
 from dojobber.job import DummyJob, Job, RunonlyJob
 

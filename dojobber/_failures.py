@@ -1,33 +1,19 @@
-"""What can be told of an exception, whatever its own code does.
+"""Which exceptions are failures, and what is kept of them.
 
-Owns which exceptions are failures, how they are spelled, how one is kept without the frames that it
-came through, and how to go on in spite of them. Knows nothing of Jobs.
+Owns the user's own lines that one came through, and cuts off the frames of the library, which would
+keep a run alive. Knows nothing of the course of a try.
 """
 
 from __future__ import annotations
 
-import builtins
-import sys
-import traceback
 from collections.abc import Iterable
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple
 
+from dojobber._exceptions import carried, chain, set_traceback, traceback_of
 from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
-from dojobber.remote import RemoteBaseException, RemoteError
-
-# By their descriptors: a class may be frozen, or have attributes of its own by these names.
-_traceback: Any = vars(BaseException)['__traceback__'].__get__
-_set_traceback = BaseException.with_traceback
-_attributes: Any = vars(BaseException)['__dict__'].__get__
-_cause: Any = vars(BaseException)['__cause__'].__get__
-_context: Any = vars(BaseException)['__context__'].__get__
-_suppresses_context: Any = vars(BaseException)['__suppress_context__'].__get__
-
-# The class that backports have on Python 3.10 is not looked for: its parts keep their frames.
-_GROUP: Any = getattr(builtins, 'BaseExceptionGroup', ())
 
 # The function that calls hooks, and the modules that catch what they raise.
 _DOOR = call_hook.__code__
@@ -56,14 +42,14 @@ def strip_own_frames(error: BaseException) -> BaseException:
 
     They would keep the exception alive in a ring.
     """
-    found = _traceback(error)
+    found = traceback_of(error)
     found = found and found.tb_next  # from the frame that catches it
     if found is not None and found.tb_frame.f_code is not _DOOR:
         while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
             found = found.tb_next
     elif found is not None:  # the usual way, and fast
         found = found.tb_next
-    _set_traceback(error, found)
+    set_traceback(error, found)
     if found is not None and found.tb_next is not None:
         _cut_earlier_tries(found)
     return error
@@ -113,9 +99,9 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Look where an exception came from."""
-        found = _traceback(error)
+        found = traceback_of(error)
         if found is None:
-            return cls(error, *_carried(error)[1:])
+            return cls(error, *carried(error)[1:])
         own, hook = (found, found) if found.tb_next is None else _own_lines(found)
         file, line = own.tb_frame.f_code.co_filename, own.tb_lineno
         if file.startswith(PACKAGE):
@@ -126,19 +112,6 @@ class Failure(NamedTuple):
             place = file, line, hook.tb_frame.f_code.co_filename, hook.tb_lineno
         # Like _make(), which is measurably faster than calling the class.
         return tuple.__new__(cls, (error, *place))
-
-
-def attach_traceback(
-    error: BaseException, text: str, file: str, line: int, hook_file: str, hook_line: int
-) -> None:
-    """Give an exception the traceback and the lines that it had where it came from."""
-    _attributes(error)['_dojobber_trace'] = text, file, line, hook_file, hook_line
-
-
-def _carried(error: BaseException) -> tuple[str, str, int, str, int]:
-    found: tuple[str, str, int, str, int]
-    found = _attributes(error).get('_dojobber_trace', ('', '', 0, '', 0))
-    return found
 
 
 def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
@@ -168,8 +141,8 @@ def release_callers(errors: Iterable[BaseException]) -> None:
     """
     cleared: set[FrameType] = set()
     for error in errors:
-        for each in _chain(error):
-            above, found = None, _traceback(each)
+        for each in chain(error):
+            above, found = None, traceback_of(each)
             while found is not None:
                 if found.tb_frame.f_back is not above:
                     _clear(found.tb_frame.f_back, cleared)
@@ -189,106 +162,5 @@ def _clear(frame: FrameType | None, cleared: set[FrameType]) -> None:
 
 def release_frames(error: BaseException) -> None:
     """Let go of the objects in the frames of an exception, its parts, and what led to it."""
-    for each in _chain(error):
-        _set_traceback(each, None)
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception, its parts, and those that led to it."""
-    chain = [error]
-    if _context(error) is _cause(error) is None and not issubclass(type(error), _GROUP):
-        return chain
-    seen = {id(error)}
-    for each in chain:
-        for other in (_cause(each), _context(each), *parts(each)):
-            if other is not None and id(other) not in seen:
-                seen.add(id(other))
-                chain.append(other)
-    return chain
-
-
-def safe_str(error: BaseException) -> str:
-    """Return the text of an exception."""
-    try:
-        return str.__str__(str(error))  # without what a subclass of str may add
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # it may be the panic of an extension module
-        return f'<unprintable {class_name(error)} object>'
-
-
-def safe_repr(value: object) -> str:
-    """Return the repr of a value, whatever its own code does."""
-    try:
-        return repr(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # as above
-        return object.__repr__(value)
-
-
-def trace(error: BaseException) -> str:
-    """Return the traceback of an exception; if there can be none, its class and text."""
-    carried = _carried(error)[0]
-    if carried:
-        return carried
-    try:
-        text = ''.join(traceback.format_exception(type(error), error, _traceback(error)))
-        return text.removesuffix('\n') + '\n'  # there is none after __notes__ that are no list
-    except (Exception, SystemExit):
-        return f'{class_name(error)}: {safe_str(error)}\n'
-
-
-def exc_info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:
-    """Return what the logging module needs to know of an exception."""
-    return type(error), error, _traceback(error)
-
-
-def class_name(value: object) -> str:
-    """Return the name of an object's class, past what a metaclass may add."""
-    name: str = vars(type)['__name__'].__get__(type(value))
-    return name
-
-
-def shown(error: BaseException) -> tuple[str, str]:
-    """Return the class name and the text of an exception, or of the one that it stands for."""
-    if is_stand_in(error):
-        return error.class_name, error.text
-    return class_name(error), safe_str(error)
-
-
-def is_stand_in(error: BaseException) -> TypeGuard[RemoteError | RemoteBaseException]:
-    """Tell whether an exception stands for one that could not travel."""
-    return type(error) in (RemoteError, RemoteBaseException)
-
-
-def is_of_process(error: BaseException) -> bool:
-    """Tell whether an exception is of a process that failed, or stands for one that is."""
-    subprocess = sys.modules.get('subprocess')
-    if subprocess is not None and issubclass(type(error), subprocess.SubprocessError):
-        return True
-    return is_stand_in(error) and 'cmd' in _attributes(error)
-
-
-def notes(error: BaseException) -> list[str]:
-    """Return the notes that were added to an exception."""
-    try:
-        return [str.__str__(each) for each in error.__notes__ if isinstance(each, str)]  # type: ignore[attr-defined]
-    except (Exception, SystemExit):
-        return []
-
-
-def parts(error: BaseException) -> list[BaseException]:
-    """Return the exceptions that an exception group holds; none of any other exception."""
-    try:
-        found: Any = error.exceptions  # type: ignore[attr-defined]
-        is_group = isinstance(found, (tuple, list))
-        return [each for each in found if isinstance(each, BaseException)] if is_group else []
-    except (Exception, SystemExit):
-        return []
-
-
-def cause(error: BaseException) -> BaseException | None:
-    """Return the exception that led to another one, unless that was to be hidden."""
-    found: BaseException | None = _cause(error)
-    return found if found is not None or _suppresses_context(error) else _context(error)
+    for each in chain(error):
+        set_traceback(each, None)

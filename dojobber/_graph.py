@@ -21,7 +21,7 @@ from dojobber._attributes import (
     warn_of_near_misses,
     watched_by,
 )
-from dojobber._failures import safe_repr
+from dojobber._exceptions import safe_repr
 from dojobber.errors import ConfigurationError, CycleError, DuplicateNameError, NotAJobError
 from dojobber.job import Job
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from dojobber import events
 from dojobber._attempt import PhaseResult, TryRecord
-from dojobber._failures import is_failure, raise_first, safe_repr
+from dojobber._exceptions import safe_repr
+from dojobber._failures import is_failure, raise_first
 from dojobber._interrupt import call_listener
 from dojobber._results import Results
 from dojobber.job import Job

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from dojobber._attributes import reject_async_or_generator
-from dojobber._failures import safe_repr
+from dojobber._exceptions import safe_repr
 from dojobber.errors import ConfigurationError
 from dojobber.events import Listener
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._cleanup import CleanupStack, PendingCleanup
-from dojobber._failures import Failure, exc_info, is_failure
+from dojobber._exceptions import exc_info
+from dojobber._failures import Failure, is_failure
 from dojobber._graph import Graph
 from dojobber._interrupt import deliver, noted, woken_by_signals
 from dojobber._notify import Notifier

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dojobber._cleanup import CleanupStack
-from dojobber._failures import is_failure, raise_first, safe_repr
+from dojobber._exceptions import safe_repr
+from dojobber._failures import is_failure, raise_first
 from dojobber._graph import Graph, walk
 from dojobber._interrupt import collect, guarded, uninterrupted
 from dojobber._options import Options, as_listeners

@@ -30,51 +30,53 @@ PACKAGE = REPOSITORY / 'dojobber'
 #: The modules of the package, and which of the others each imports at its top.
 _IMPORTS = {
     '__init__': '_interrupt dojobber errors events job main outcome remote report',
-    '__main__': '_attributes _failures _own_code errors job main',
+    '__main__': '_attributes _exceptions _own_code errors job main',
     '_attempt': '_failures _interrupt _workdir errors job outcome',
-    '_attributes': '_failures errors job',
+    '_attributes': '_exceptions errors job',
     '_cleanup': '_attempt _failures _graph _interrupt _workdir job',
+    '_exceptions': 'remote',
     '_executors': '',
     '_executors.by_value': '_executors.pickling',
     '_executors.locks': '_scheduler',
-    '_executors.pickling': '_failures remote',
+    '_executors.pickling': '_exceptions _failures remote',
     '_executors.pool': (
-        '_attributes _executors.by_value _executors.pickling _failures _graph errors job'
+        '_attributes _exceptions _executors.by_value _executors.pickling _graph errors job'
     ),
-    '_executors.reports': '_executors.pickling _failures job remote report',
+    '_executors.reports': '_exceptions _executors.pickling _failures job remote report',
     '_executors.run': (
-        '_attempt _attributes _cleanup _executors.locks _executors.pool _executors.storage '
-        '_executors.transport _failures _graph _interrupt _run _workdir outcome'
+        '_attempt _attributes _cleanup _exceptions _executors.locks _executors.pool '
+        '_executors.storage _executors.transport _failures _graph _interrupt _run _workdir '
+        'outcome'
     ),
     '_executors.storage': '_executors.pickling',
     '_executors.transport': (
-        '_attempt _executors.pickling _executors.pool _executors.storage _executors.worker '
-        '_failures _workdir job remote'
+        '_attempt _exceptions _executors.pickling _executors.pool _executors.storage '
+        '_executors.worker _failures _workdir job remote'
     ),
     '_executors.worker': (
-        '_attempt _executors.by_value _executors.pickling _executors.storage _failures '
+        '_attempt _exceptions _executors.by_value _executors.pickling _executors.storage '
         '_workdir job outcome'
     ),
-    '_failures': '_interrupt _own_code job remote',
-    '_graph': '_attributes _failures errors job',
+    '_failures': '_exceptions _interrupt _own_code job',
+    '_graph': '_attributes _exceptions errors job',
     '_interrupt': '',
-    '_notify': '_attempt _failures _interrupt _results events job outcome',
-    '_options': '_attributes _failures errors events',
+    '_notify': '_attempt _exceptions _failures _interrupt _results events job outcome',
+    '_options': '_attributes _exceptions errors events',
     '_output': '',
-    '_output.console': '_failures _output.stderr _output.text events report',
+    '_output.console': '_exceptions _output.stderr _output.text events report',
     '_output.graph_formats': '_graph _output.palette _output.text outcome',
     '_output.graph_layout': '',
     '_output.graphviz': '',
     '_output.html': (
-        '_failures _output.palette _output.reasons _output.summary _output.svg _output.text '
-        'outcome report'
+        '_exceptions _failures _output.palette _output.reasons _output.summary _output.svg '
+        '_output.text outcome report'
     ),
     '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
-    '_output.plain': '_failures _output.reasons remote report',
+    '_output.plain': '_exceptions _failures _output.reasons remote report',
     '_output.progress': '_output.status_line _output.text events',
-    '_output.reasons': '_failures _output.text',
-    '_output.secrets': '_failures errors',
+    '_output.reasons': '_exceptions _failures _output.text',
+    '_output.secrets': '_exceptions errors',
     '_output.status_line': '_output.text',
     '_output.stderr': '',
     '_output.summary': '_failures _output.palette _output.reasons _output.text outcome report',
@@ -83,14 +85,14 @@ _IMPORTS = {
     '_own_code': '',
     '_results': '_attempt _attributes _failures _graph outcome',
     '_run': (
-        '_attempt _cleanup _failures _graph _interrupt _notify _options _results _scheduler '
-        '_workdir events job outcome'
+        '_attempt _cleanup _exceptions _failures _graph _interrupt _notify _options '
+        '_results _scheduler _workdir events job outcome'
     ),
     '_scheduler': '',
     '_workdir': '',
     'dojobber': (
-        '_cleanup _failures _graph _interrupt _options _output.console _results _run '
-        '_workdir errors events job outcome report'
+        '_cleanup _exceptions _failures _graph _interrupt _options _output.console _results '
+        '_run _workdir errors events job outcome report'
     ),
     'errors': '',
     'events': 'job outcome',

@@ -18,15 +18,8 @@ from types import FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from dojobber._failures import (
-    Failure,
-    attach_traceback,
-    class_name,
-    is_failure,
-    safe_repr,
-    safe_str,
-    trace,
-)
+from dojobber._exceptions import attach_traceback, class_name, safe_repr, safe_str, trace
+from dojobber._failures import Failure, is_failure
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
 # Attributes that Python sets anew; and DEPS and WATCH, which may be long and no worker needs.

@@ -17,6 +17,7 @@ from types import CoroutineType
 from typing import Any, cast
 
 from dojobber._attributes import is_in_driver, is_plain_dummy, locks_of
+from dojobber._exceptions import safe_repr
 from dojobber._executors.by_value import NOTHING_UNFILLED, dumps_by_value, names_of_main
 from dojobber._executors.pickling import (
     is_importable,
@@ -24,7 +25,6 @@ from dojobber._executors.pickling import (
     reduce_wrapper,
     unpicklable_attribute,
 )
-from dojobber._failures import safe_repr
 from dojobber._graph import Graph
 from dojobber.errors import ConfigurationError
 from dojobber.job import Job

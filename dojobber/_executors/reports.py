@@ -13,12 +13,9 @@ from dataclasses import dataclass, fields
 from pickle import loads
 from typing import Any, TypeGuard
 
-from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
-from dojobber._failures import (
-    Failure,
+from dojobber._exceptions import (
     attach_traceback,
     cause,
-    is_failure,
     is_of_process,
     is_stand_in,
     notes,
@@ -27,6 +24,8 @@ from dojobber._failures import (
     shown,
     trace,
 )
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+from dojobber._failures import Failure, is_failure
 from dojobber.job import Job
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from dojobber.report import JobReport

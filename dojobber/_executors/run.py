@@ -15,11 +15,12 @@ from typing import Any
 from dojobber._attempt import PhaseResult, TryRecord, attempt
 from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
+from dojobber._exceptions import safe_str
 from dojobber._executors.locks import LockingScheduler
 from dojobber._executors.pool import Pool
 from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
-from dojobber._failures import is_failure, safe_str
+from dojobber._failures import is_failure
 from dojobber._graph import Graph
 from dojobber._interrupt import collect, deliver, noted
 from dojobber._run import Run, RunConfig

@@ -17,6 +17,7 @@ from pickle import loads
 from typing import Any, NamedTuple, Protocol, cast
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
+from dojobber._exceptions import class_name, safe_repr, safe_str
 from dojobber._executors.pickling import (
     PickledValue,
     ValueUnpickler,
@@ -27,7 +28,7 @@ from dojobber._executors.pickling import (
 from dojobber._executors.pool import Pool, as_future, enter, is_within
 from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
 from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
-from dojobber._failures import Failure, class_name, safe_repr, safe_str
+from dojobber._failures import Failure
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 from dojobber.remote import RemoteValue

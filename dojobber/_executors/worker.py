@@ -22,10 +22,10 @@ from dojobber._attempt import (
     attempt,
     own_attributes,
 )
+from dojobber._exceptions import safe_repr, safe_str
 from dojobber._executors.by_value import loads_by_value
 from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
 from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
-from dojobber._failures import safe_repr, safe_str
 from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
 from dojobber.outcome import Phase

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from dojobber._failures import safe_str, trace
+from dojobber._exceptions import safe_str, trace
 from dojobber._output.stderr import write
 from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from dojobber._failures import Failure, trace
+from dojobber._exceptions import trace
+from dojobber._failures import Failure
 from dojobber._output.palette import LOOKS, WORDS
 from dojobber._output.reasons import reason_lines
 from dojobber._output.summary import blocking_weights, counted, fate

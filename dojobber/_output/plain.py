@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dojobber._failures import Failure, notes, parts, safe_repr, shown, trace
+from dojobber._exceptions import notes, parts, safe_repr, shown, trace
+from dojobber._failures import Failure
 from dojobber._output.reasons import captured
 from dojobber.remote import RemoteValue
 from dojobber.report import JobReport, Report

@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dojobber._failures import Failure, cause, is_of_process, notes, parts, shown
+from dojobber._exceptions import cause, is_of_process, notes, parts, shown
+from dojobber._failures import Failure
 from dojobber._output.text import truncate, wrapped
 
 _HOOKS = {

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from dojobber._failures import safe_repr
+from dojobber._exceptions import safe_repr
 from dojobber.errors import ConfigurationError
 
 _MASK = '*****'

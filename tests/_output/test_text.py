@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dojobber._failures import safe_repr
+from dojobber._exceptions import safe_repr
 from dojobber._output.text import (
     colorize,
     columns,
