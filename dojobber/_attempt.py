@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
-from dojobber._failures import Failure, is_failure, strip_own_frames
+from dojobber._failures import Failure, is_failure
 from dojobber._interrupt import call_hook, deliver, noted
 from dojobber._workdir import Directory
 from dojobber.errors import GiveUp
@@ -30,7 +30,10 @@ PROGRESS = (
 )
 # For speed: tuple.__new__ takes a third of the time of calling the class, and looking up a member
 # of an enumeration takes as long as a call.
-_new_tuple: Any = tuple.__new__
+_new_record: Callable[[type[TryRecord], tuple[Any, ...]], TryRecord]
+_new_record = tuple.__new__
+# By its descriptor: a class may have an attribute of its own by this name.
+_own_attributes: Any = vars(Job)['__dict__'].__get__
 _INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
 #: The types of results of which nothing was executed, and their names.
 UNEXECUTED: dict[type, str] = {
@@ -45,10 +48,15 @@ class PhaseResult(NamedTuple):
 
     #: The value that the hook returned; None if it raised.
     result: Any
-    #: The exception that the hook raised; None if it returned.
-    exception: BaseException | None
+    #: What the hook raised; None if it returned.
+    failure: Failure | None
     #: How long the phase took, by the monotonic clock.
     seconds: float
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception of ``failure``."""
+        return self.failure and self.failure.exception
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +94,7 @@ class TryRecord(NamedTuple):
     #: The value that the deciding Check returned; None if the try failed.
     result: Any = None
     #: Why the try failed; None if it passed.
-    exception: BaseException | None = None
+    failure: Failure | None = None
     #: Why the first Check failed; None if it passed or was not reached.
     check: Failure | None = None
     #: Whether Run was called.
@@ -97,6 +105,11 @@ class TryRecord(NamedTuple):
     would_run: bool = False
     #: Whether the Job gave up: no other try will help.
     gave_up: bool = False
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception of ``failure``."""
+        return self.failure and self.failure.exception
 
 
 def attempt(
@@ -116,46 +129,44 @@ def attempt(
         changed: the Jobs in its WATCH that changed; None if it has no WATCH.
     """
     on_phase = context.on_phase
+    is_special = job_class in context.special
     if on_phase is not None:
         on_phase(token, _INIT, None)
     try:
-        if job_class in context.special:
+        if is_special:
             job = _make_special(job_class, context)
         else:
             job = job_class()
             job.storage = {}
             job.global_storage = context.global_storage
     except BaseException as caught:
-        return _not_made(token, started, strip_own_frames(caught), context)
-    made = 0.0
-    if on_phase is not None or job_class in context.special:
-        made = context.clock() - started
+        return _not_made(token, started, Failure.caught(caught), context)
+    made = context.clock() - started if is_special or on_phase is not None else 0.0
     if on_phase is not None:
         on_phase(token, _INIT, PhaseResult(None, None, made))
-    result, error, took = _call(token, _CHECK, started + made, job, context, changed)
+    result, failure, took = _call(token, _CHECK, started + made, job, context, changed)
     seconds = made, took
-    if error is None:
+    if failure is None:
         fields = started, seconds, _CHECK, result, None, None, False, None, False, False
-        record: TryRecord = _new_tuple(TryRecord, fields)
-        return record
+        return _new_record(TryRecord, fields)
     try:
-        if context.no_act or not is_failure(error) or _gives_up(error):
-            return _without_run(job, started, seconds, error, context.no_act)
-        return _run_and_recheck(token, job, started, seconds, error, context, changed)
+        if context.no_act or not is_failure(failure.exception) or _gives_up(failure):
+            return _without_run(job, started, seconds, failure, context.no_act)
+        return _run_and_recheck(token, job, started, seconds, failure, context, changed)
     finally:
-        del error  # its traceback leads to the hook's frame, and from there back to this one
+        del failure  # its traceback leads to the hook's frame, and from there back to this one
 
 
-def _not_made(token: Any, started: float, error: BaseException, context: TryContext) -> TryRecord:
+def _not_made(token: Any, started: float, failure: Failure, context: TryContext) -> TryRecord:
     """Return the record of a try of which there is no object."""
     try:
         seconds = context.clock() - started
         if context.on_phase is not None:
-            context.on_phase(token, _INIT, PhaseResult(None, error, seconds))
-        gave_up = _gives_up(error)
-        return TryRecord(started, (seconds,), _INIT, None, error, gave_up=gave_up)
+            context.on_phase(token, _INIT, PhaseResult(None, failure, seconds))
+        gave_up = _gives_up(failure)
+        return TryRecord(started, (seconds,), _INIT, None, failure, gave_up=gave_up)
     finally:
-        del error  # as above
+        del failure  # as above
 
 
 def _make_special(job_class: type[Job], context: TryContext) -> Job:
@@ -181,7 +192,7 @@ def _call(
     context: TryContext,
     changed: tuple[str, ...] | None,
     registered: list[bool] | None = None,
-) -> tuple[Any, BaseException | None, float]:
+) -> tuple[Any, Failure | None, float]:
     """Go through one phase: call its hook in the directory of the run, and tell who listens.
 
     Args:
@@ -208,16 +219,16 @@ def _call(
             result = call_hook(hook, context.args, context.kwargs)
         if result is not None and type(result) in UNEXECUTED:
             raise never_executed(result, job, 'Run' if phase is _RUN else 'Check')
-        error = None
+        failure = None
     except BaseException as caught:
-        result, error = None, strip_own_frames(caught)
+        result, failure = None, Failure.caught(caught)
     seconds = context.clock() - began
     try:
         if on_phase is not None:
-            on_phase(token, phase, PhaseResult(result, error, seconds))
-        return result, error, seconds
+            on_phase(token, phase, PhaseResult(result, failure, seconds))
+        return result, failure, seconds
     finally:
-        del error  # as above
+        del failure  # as above
 
 
 def _check_for_change(job: Any, phase: Phase, context: TryContext, changed: tuple[str, ...]) -> Any:
@@ -247,19 +258,16 @@ def _run_of(token: Any, job: Any, context: TryContext, registered: list[bool]) -
 
 
 def _without_run(
-    job: Any, started: float, seconds: tuple[float, ...], error: BaseException, no_act: bool
+    job: Any, started: float, seconds: tuple[float, ...], check: Failure, no_act: bool
 ) -> TryRecord:
     """Return the record of a try that its first Check has ended."""
-    gave_up = _gives_up(error)
-    return TryRecord(
-        started=started,
-        seconds=seconds,
-        phase=_CHECK,
-        exception=error,
-        check=Failure.of(error),
-        would_run=no_act and not gave_up and has_hook(job, 'Run'),
-        gave_up=gave_up,
-    )
+    gave_up = _gives_up(check)
+    would_run = no_act and not gave_up and has_hook(job, 'Run')
+    fields = started, seconds, _CHECK, None, check, check, False, None, would_run, gave_up
+    try:
+        return _new_record(TryRecord, fields)
+    finally:
+        del check, fields  # as above
 
 
 def _run_and_recheck(
@@ -267,39 +275,38 @@ def _run_and_recheck(
     job: Any,
     started: float,
     seconds: tuple[float, ...],
-    check_error: BaseException,
+    check: Failure,
     context: TryContext,
     changed: tuple[str, ...] | None,
 ) -> TryRecord:
     """Run and recheck a Job whose Check failed."""
     own = own_attributes(job)  # past its own __setattr__, which might reject these names
-    own['_check_exception'] = check_error
+    own['_check_exception'] = check.exception
     registered: list[bool] = []
     began = started + sum(seconds)
     phase = _RUN
-    result, ran, took = _call(token, phase, began, job, context, changed, registered)
-    own['_run_results'], own['_run_exception'] = result, ran
+    result, run, took = _call(token, phase, began, job, context, changed, registered)
+    own['_run_results'], own['_run_exception'] = result, run and run.exception
     seconds += (took,)
-    error = ran
+    failure = run
     # Where a change called for Run, a recheck may have nothing to look at.
-    if ran is None or is_failure(ran) and not (changed and registered):
+    if run is None or is_failure(run.exception) and not (changed and registered):
         own['_check_phase'] = phase = _RECHECK
-        result, error, took = _call(token, phase, began + took, job, context, changed)
-        own['_recheck_results'], own['_recheck_exception'] = result, error
+        result, failure, took = _call(token, phase, began + took, job, context, changed)
+        own['_recheck_results'], own['_recheck_exception'] = result, failure and failure.exception
         seconds += (took,)
     if registered and not registered[0] and 'Cleanup' in own:  # Run may have set it just now
         registered[0] = _register_cleanup(token, job, context)
     if not any(registered):
-        release_exceptions(job)
-    gave_up = error is not None and (_gives_up(error) or _gives_up(ran))
-    run = Failure.of(ran) if registered and ran is not None else None
-    check = Failure.of(check_error)
-    fields = started, seconds, phase, result, error, check, bool(registered), run, False, gave_up
+        release_exceptions(own)
+    gave_up = failure is not None and (_gives_up(failure) or _gives_up(run))
+    ran = bool(registered)
+    run = run if ran else None
+    fields = started, seconds, phase, result, failure, check, ran, run, False, gave_up
     try:
-        record: TryRecord = _new_tuple(TryRecord, fields)
-        return record
+        return _new_record(TryRecord, fields)
     finally:
-        del error, check_error, ran, check, run, fields, record  # as above
+        del failure, check, run, fields  # as above
 
 
 def never_executed(result: Any, job: Job, hook: str) -> TypeError:
@@ -311,8 +318,8 @@ def never_executed(result: Any, job: Job, hook: str) -> TypeError:
     return TypeError(f'{type(job).__name__}.{hook} returned {what}, so nothing was executed; {fix}')
 
 
-def _gives_up(error: BaseException | None) -> bool:
-    return issubclass(type(error), GiveUp)
+def _gives_up(failure: Failure | None) -> bool:
+    return failure is not None and issubclass(type(failure.exception), GiveUp)
 
 
 def _register_cleanup(token: Any, job: Any, context: TryContext) -> bool:
@@ -323,18 +330,21 @@ def _register_cleanup(token: Any, job: Any, context: TryContext) -> bool:
     return is_pending
 
 
-def release_exceptions(job: Job) -> None:
-    """Cut the ring from an object over its exceptions and their frames back to the object."""
-    own = own_attributes(job)
+def release_exceptions(own: dict[str, Any]) -> None:
+    """Cut the ring from an object over its exceptions and their frames back to the object.
+
+    Args:
+        own: the object's own attributes.
+    """
     own['_check_exception'] = own['_run_exception'] = own['_recheck_exception'] = None
 
 
 def own_attributes(job: Job) -> dict[str, Any]:
     """Return the dict of an object's own attributes; a throw-away one if it has none."""
     try:
-        own: dict[str, Any] = object.__getattribute__(job, '__dict__')
+        own: dict[str, Any] = _own_attributes(job)
         return own
-    except Exception:  # as with __slots__
+    except TypeError:  # a __new__ has returned an object of another kind
         return {}
 
 

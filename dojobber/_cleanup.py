@@ -11,8 +11,14 @@ from itertools import count
 from operator import attrgetter
 from typing import NamedTuple
 
-from dojobber._attempt import UNEXECUTED, PhaseResult, never_executed, release_exceptions
-from dojobber._failures import strip_own_frames
+from dojobber._attempt import (
+    UNEXECUTED,
+    PhaseResult,
+    never_executed,
+    own_attributes,
+    release_exceptions,
+)
+from dojobber._failures import Failure
 from dojobber._graph import Graph
 from dojobber._interrupt import call_cleanup, collect
 from dojobber._workdir import Workdir
@@ -102,7 +108,7 @@ class CleanupStack:
 
 def _call(pending: PendingCleanup, errors: list[BaseException]) -> bool:
     """Call a Cleanup and return whether it succeeded."""
-    job, result, error = pending.job, None, None
+    job, result, failure = pending.job, None, None
     _tell(pending, None, errors)
     began = pending.clock()
     try:
@@ -113,17 +119,17 @@ def _call(pending: PendingCleanup, errors: list[BaseException]) -> bool:
         if type(result) in UNEXECUTED:
             raise never_executed(result, job, 'Cleanup')
     except BaseException as caught:
-        error = strip_own_frames(caught)
-        errors.append(error)
+        failure = Failure.caught(caught)
+        errors.append(failure.exception)
     seconds = pending.clock() - began
-    if error is None:
-        release_exceptions(job)
+    if failure is None:
+        release_exceptions(own_attributes(job))
         pending.workdir.release()
     try:
-        _tell(pending, PhaseResult(result, error, seconds), errors)
-        return error is None
+        _tell(pending, PhaseResult(result, failure, seconds), errors)
+        return failure is None
     finally:
-        del error  # its traceback leads back to this frame
+        del failure  # its traceback leads back to this frame
 
 
 def _tell(pending: PendingCleanup, ended: PhaseResult | None, errors: list[BaseException]) -> None:

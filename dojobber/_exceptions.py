@@ -97,16 +97,18 @@ def cause(error: BaseException) -> BaseException | None:
 
 def chain(error: BaseException) -> list[BaseException]:
     """Return an exception, its parts, and those that led to it."""
-    found = [error]
-    if _context(error) is _cause(error) is None and not issubclass(type(error), _GROUP):
-        return found
-    seen = {id(error)}
+    found, seen = [error], {id(error)}
     for each in found:
         for other in (_cause(each), _context(each), *parts(each)):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
                 found.append(other)
     return found
+
+
+def is_alone(error: BaseException) -> bool:
+    """Return whether an exception has no parts, and no other led to it."""
+    return _context(error) is None is _cause(error) and not issubclass(type(error), _GROUP)
 
 
 def trace(error: BaseException) -> str:

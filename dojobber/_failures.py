@@ -6,11 +6,11 @@ keep a run alive. Knows nothing of the course of a try.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
-from dojobber._exceptions import carried, chain, set_traceback, traceback_of
+from dojobber._exceptions import carried, chain, is_alone, set_traceback, traceback_of
 from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
@@ -18,12 +18,16 @@ from dojobber.job import Job
 # The function that calls hooks, and the modules that catch what they raise.
 _DOOR = call_hook.__code__
 _CATCHERS = 'dojobber._attempt', 'dojobber._interrupt', 'dojobber._cleanup'
+# For speed: it takes half the time of calling the class.
+_new_tuple: Callable[[type[Failure], tuple[BaseException, str, int, str, int]], Failure]
+_new_tuple = tuple.__new__
 _HOOKS = frozenset(['__init__', 'Check', 'Run', 'Cleanup'])
 
 
 def is_failure(error: BaseException) -> bool:
     """Return whether an exception is the failure of a phase; any other ends the run."""
-    return issubclass(type(error), (Exception, SystemExit))
+    kind = type(error)
+    return issubclass(kind, Exception) or issubclass(kind, SystemExit)
 
 
 def raise_first(errors: list[BaseException]) -> None:
@@ -37,22 +41,17 @@ def raise_first(errors: list[BaseException]) -> None:
             del first
 
 
-def strip_own_frames(error: BaseException) -> BaseException:
+def _strip_own_frames(error: BaseException) -> None:
     """Take the frames of the library off a traceback, down to that of the hook.
 
     They would keep the exception alive in a ring.
     """
     found = traceback_of(error)
-    found = found and found.tb_next  # from the frame that catches it
-    if found is not None and found.tb_frame.f_code is not _DOOR:
-        while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
-            found = found.tb_next
-    elif found is not None:  # the usual way, and fast
+    while found is not None and found.tb_frame.f_globals.get('__name__') in _CATCHERS:
         found = found.tb_next
     set_traceback(error, found)
     if found is not None and found.tb_next is not None:
         _cut_earlier_tries(found)
-    return error
 
 
 def _cut_earlier_tries(hook: TracebackType) -> None:
@@ -97,21 +96,30 @@ class Failure(NamedTuple):
     hook_line: int
 
     @classmethod
+    def caught(cls, error: BaseException) -> Failure:
+        """Return the failure of a phase, without the frames of the function that catches it."""
+        door = traceback_of(error).tb_next
+        hook = door and door.tb_next
+        if hook and hook.tb_next is None and door.tb_frame.f_code is _DOOR:  # usual, and fast
+            set_traceback(error, hook)
+            file, line = hook.tb_frame.f_code.co_filename, hook.tb_lineno
+            if not file.startswith(PACKAGE):
+                return _new_tuple(cls, (error, file, line, file, line))
+        else:
+            _strip_own_frames(error)
+        return cls.of(error)
+
+    @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Look where an exception came from."""
         found = traceback_of(error)
         if found is None:
             return cls(error, *carried(error)[1:])
-        own, hook = (found, found) if found.tb_next is None else _own_lines(found)
-        file, line = own.tb_frame.f_code.co_filename, own.tb_lineno
+        own, hook = _own_lines(found)
+        file = own.tb_frame.f_code.co_filename
         if file.startswith(PACKAGE):
-            place = '', 0, '', 0
-        elif own is hook:  # the usual way, and fast
-            place = file, line, file, line
-        else:
-            place = file, line, hook.tb_frame.f_code.co_filename, hook.tb_lineno
-        # Like _make(), which is measurably faster than calling the class.
-        return tuple.__new__(cls, (error, *place))
+            return cls(error, '', 0, '', 0)
+        return cls(error, file, own.tb_lineno, hook.tb_frame.f_code.co_filename, hook.tb_lineno)
 
 
 def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
@@ -120,6 +128,8 @@ def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
     The hook is the outermost own function that has the name of one; around it may be decorators.
     Where no line is the user's own, both are the outermost one that is not of this library.
     """
+    if found.tb_next is None:
+        return found, found
     lines = []
     each: TracebackType | None = found
     while each is not None:
@@ -162,5 +172,5 @@ def _clear(frame: FrameType | None, cleared: set[FrameType]) -> None:
 
 def release_frames(error: BaseException) -> None:
     """Let go of the objects in the frames of an exception, its parts, and what led to it."""
-    for each in chain(error):
+    for each in (error,) if is_alone(error) else chain(error):
         set_traceback(each, None)

@@ -66,11 +66,12 @@ class Notifier:
         else:
             error = ended.exception
             outcome = 'pass' if error is None else 'fail' if is_failure(error) else 'interrupt'
-            self._emit(events.PhaseEnded(*self._try(node, number), phase, outcome, *ended))
+            about = *self._try(node, number), phase, outcome
+            self._emit(events.PhaseEnded(*about, ended.result, error, ended.seconds))
 
     def try_ended(self, node: int, record: TryRecord, not_before: float | None) -> None:
         """Emit the end of a try, and that of its Job if there is no other try."""
-        passed = record.exception is None
+        passed = record.failure is None
         number = self._results.tries(node)
         left = self._allowed[node] - number
         self._emit(

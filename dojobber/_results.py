@@ -138,28 +138,26 @@ class Results:
             del self.nodeexceptions[name]
             self._release(self.failures[node], None)
 
-    def failed(
-        self, node: int, record: TryRecord, exception: BaseException, is_retried: bool
-    ) -> None:
+    def failed(self, node: int, record: TryRecord, failure: Failure, is_retried: bool) -> None:
         """Take in a try that failed, and whether the Job is to be tried again."""
         self._add(node, record)
         self._failed_tries[node] = self.number(node)
         (self._retried.add if is_retried else self._retried.discard)(node)
-        self._end_badly(node, exception, record)
+        self._end_badly(node, failure)
 
-    def interrupted(self, node: int, exception: BaseException, record: TryRecord | None) -> None:
+    def interrupted(self, node: int, failure: Failure, record: TryRecord | None) -> None:
         """Take in that the run was ended while a Job was in flight.
 
         Args:
             node: the Job.
-            exception: the one that ended the run.
+            failure: the exception that ended the run.
             record: of the try, as far as it came; None if that is not known.
         """
         if record is not None:
             self._add(node, record)
         self._retried.discard(node)
         self._interrupted.add(node)
-        self._end_badly(node, exception, record)
+        self._end_badly(node, failure)
 
     def complete(self) -> None:
         """Take in that no try follows: give each Job a status that has none yet."""
@@ -251,25 +249,25 @@ class Results:
         if last is not None:
             earlier, totals = self._earlier.get(node), _totals_of(last)
             self._earlier[node] = totals if earlier is None else earlier.plus(totals)
-            self._release(last.run, record.exception)  # it no longer decides
+            self._release(last.run, record.failure)  # it no longer decides
         self._last[node] = record
-        if record.check is not None and not self._keep_frames:
-            for failure in record.check, record.run:
-                if failure is not None and failure.exception is not record.exception:
-                    release_frames(failure.exception)
+        if record.check is not None:
+            self._release(record.check, record.failure)
+            if record.run is not None:
+                self._release(record.run, record.failure)
 
-    def _release(self, failure: Failure | None, deciding: BaseException | None) -> None:
-        """Let go of the frames of an exception that did not decide."""
-        if failure is not None and failure.exception is not deciding and not self._keep_frames:
+    def _release(self, failure: Failure | None, deciding: Failure | None) -> None:
+        """Let go of the frames of an exception, unless it is the deciding one."""
+        if failure is None or self._keep_frames:
+            return
+        if deciding is None or deciding.exception is not failure.exception:
             release_frames(failure.exception)
 
-    def _end_badly(self, node: int, exception: BaseException, record: TryRecord | None) -> None:
+    def _end_badly(self, node: int, failure: Failure) -> None:
         name = self.graph.names[node]
         self.nodestatus[name] = False
-        self.nodeexceptions[name] = exception
-        check = record and record.check
-        is_same = check is not None and check.exception is exception
-        self.failures[node] = check if check and is_same else Failure.of(exception)
+        self.nodeexceptions[name] = failure.exception
+        self.failures[node] = failure
 
 
 class Cleanups:

@@ -209,23 +209,24 @@ class Run:
         Raises:
             BaseException: the one of the record, if it ends the run; or a listener's.
         """
-        results, error, not_before = self.results, record.exception, None
+        results, failure, not_before = self.results, record.failure, None
         self._trying = None
-        if error is None:
+        if failure is None:
             self._scheduler.succeeded(node)
             results.succeeded(node, record)
-        elif is_failure(error):
+        elif is_failure(failure.exception):
             is_final = is_final or record.gave_up
             not_before = self._scheduler.failed(node, record.started, is_final)
-            results.failed(node, record, error, is_retried=not_before is not None)
+            results.failed(node, record, failure, is_retried=not_before is not None)
             if record.phase is Phase.INIT:
-                _LOG.error('%s can not be made', self._graph.names[node], exc_info=exc_info(error))
+                trace = exc_info(failure.exception)
+                _LOG.error('%s can not be made', self._graph.names[node], exc_info=trace)
         else:
-            results.interrupted(node, error, record)
+            results.interrupted(node, failure, record)
             try:
-                raise error
+                raise failure.exception
             finally:
-                del error, record  # its traceback leads back to this frame
+                del failure, record  # its traceback leads back to this frame
         if self._is_observed:
             self._notifier.try_ended(node, record, not_before)
 
@@ -239,7 +240,7 @@ class Run:
             errors: what ended the run before its time, if anything did; gets what listeners raise.
         """
         if self._trying is not None:  # a listener was told that its try begins
-            self.results.interrupted(self._trying, errors[0], None)
+            self.results.interrupted(self._trying, Failure.of(errors[0]), None)
         self.results.complete()
         if self._is_observed:
             _collect_from(self._notifier.rest_ended, errors)
@@ -268,8 +269,7 @@ class Run:
 
     def _cleanup_phase(self, node: int, number: int, ended: PhaseResult | None) -> None:
         if ended is not None:
-            failure = None if ended.exception is None else Failure.of(ended.exception)
-            self.results.cleanups.ended(node, ended.seconds, failure)
+            self.results.cleanups.ended(node, ended.seconds, ended.failure)
         self._notifier.phase(node, Phase.CLEANUP, ended, number)
 
 

@@ -51,11 +51,11 @@ _IMPORTS = {
     '_executors.storage': '_executors.pickling',
     '_executors.transport': (
         '_attempt _exceptions _executors.pickling _executors.pool _executors.storage '
-        '_executors.worker _failures _workdir job remote'
+        '_executors.worker _workdir job remote'
     ),
     '_executors.worker': (
         '_attempt _exceptions _executors.by_value _executors.pickling _executors.storage '
-        '_workdir job outcome'
+        '_failures _workdir job outcome'
     ),
     '_failures': '_exceptions _interrupt _own_code job',
     '_graph': '_attributes _exceptions errors job',

@@ -253,6 +253,10 @@ class ValuePickler:
             self._packed[id(value)] = _packed(value)
         return self._packed[id(value)]
 
+    def pack_failure(self, failure: Failure | None) -> Any:
+        """Return the exception of a failure as a `PickledValue`, which has the place, too."""
+        return None if failure is None else self.pack(failure.exception)
+
 
 class ValueUnpickler:
     """Unpacks each `PickledValue` once."""
@@ -270,6 +274,10 @@ class ValueUnpickler:
         if id(packed) not in self._values:
             self._values[id(packed)] = _unpacked(packed)
         return self._values[id(packed)]
+
+    def unpack_failure(self, packed: PickledValue | None) -> Failure | None:
+        """Return the failure that was packed, of its exception or the stand-in."""
+        return None if packed is None else Failure.of(self.unpack(packed))
 
 
 def _packed(value: object) -> PickledValue:

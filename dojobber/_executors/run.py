@@ -20,7 +20,7 @@ from dojobber._executors.locks import LockingScheduler
 from dojobber._executors.pool import Pool
 from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
-from dojobber._failures import is_failure
+from dojobber._failures import Failure, is_failure
 from dojobber._graph import Graph
 from dojobber._interrupt import collect, deliver, noted
 from dojobber._run import Run, RunConfig
@@ -190,10 +190,11 @@ class ConcurrentRun(Run):
 
     def _refuse(self, sent: InFlight, error: BaseException) -> None:
         """Fail a Job that can't be sent to a worker, for good: it is a fault of the script."""
+        failure = Failure.of(error)
         if self._is_observed:
             self._notifier.phase(sent.node, Phase.INIT, None)
-            self._notifier.phase(sent.node, Phase.INIT, PhaseResult(None, error, 0.0))
-        record = TryRecord(sent.started, (0.0,), Phase.INIT, None, error)
+            self._notifier.phase(sent.node, Phase.INIT, PhaseResult(None, failure, 0.0))
+        record = TryRecord(sent.started, (0.0,), Phase.INIT, None, failure)
         self._take_in(sent.node, record, is_final=True)
 
     def _drain(self, errors: list[BaseException]) -> None:
@@ -230,7 +231,7 @@ class ConcurrentRun(Run):
     def _finish(self, errors: list[BaseException]) -> None:
         """Give each Job a status; retain the Cleanups of tries that are still in flight."""
         for node in self._unsettled:
-            self.results.interrupted(node, errors[0], None)
+            self.results.interrupted(node, Failure.of(errors[0]), None)
         in_flight: dict[int, Callable[[], bool]] = {
             sent.node: partial(self._has_ended, number)
             for number, (sent, _) in [*self._in_flight.items()]

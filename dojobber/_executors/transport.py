@@ -27,8 +27,7 @@ from dojobber._executors.pickling import (
 )
 from dojobber._executors.pool import Pool, as_future, enter, is_within
 from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
-from dojobber._executors.worker import CleanupNeeds, Reply, Request, run_request
-from dojobber._failures import Failure
+from dojobber._executors.worker import FAILURES, CleanupNeeds, Reply, Request, run_request
 from dojobber._workdir import Workdir
 from dojobber.job import Job
 from dojobber.remote import RemoteValue
@@ -183,22 +182,22 @@ class ProcessTransport:
         self._log_dropped(sent.job_class, reply.dropped)
         self._log_directory_error(reply.directory_error)
         self._register_cleanup(sent, reply.cleanup)
-        unpack: Callable[[Any], Any] = ValueUnpickler().unpack
+        unpickler = ValueUnpickler()
         if self._context.on_phase is not None:
             for phase, ended in reply.phases:
                 if ended is not None:
                     packed: Any = ended
-                    result, exception = unpack(packed.result), unpack(packed.exception)
-                    ended = PhaseResult(result, exception, packed.seconds)
+                    result = unpickler.unpack(packed.result)
+                    failure = unpickler.unpack_failure(packed.failure)
+                    ended = PhaseResult(result, failure, packed.seconds)
                 try:
                     self._context.on_phase(sent.node, phase, ended)
                 except BaseException as caught:  # the try has ended all the same
                     errors.append(caught)
         fields = {**reply.record, 'started': sent.started}
-        for name in 'result', 'exception':
-            fields[name] = unpack(fields[name])
-        for name in 'check', 'run':
-            fields[name] = fields[name] and Failure.of(unpack(fields[name]))
+        fields['result'] = unpickler.unpack(fields['result'])
+        for name in FAILURES:
+            fields[name] = unpickler.unpack_failure(fields[name])
         return TryRecord(**fields)
 
     def accept_late(self, sent: InFlight, future: Future[Any]) -> None:

@@ -26,12 +26,15 @@ from dojobber._exceptions import safe_repr, safe_str
 from dojobber._executors.by_value import loads_by_value
 from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
 from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
+from dojobber._failures import Failure
 from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _T = TypeVar('_T')
 # Attributes that the library sets.
+#: The fields of a `TryRecord` that are failures.
+FAILURES = 'failure', 'check', 'run'
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
@@ -61,9 +64,9 @@ class Request:
 class Reply:
     """The result of a try."""
 
-    #: The fields of the `TryRecord`. The result and the exceptions are packed.
+    #: The fields of the `TryRecord`. The result and the failures are packed.
     record: dict[str, Any]
-    #: The phases as they began and ended. Results and exceptions are packed.
+    #: The phases as they began and ended. Results and failures are packed.
     phases: list[tuple[Phase, PhaseResult | None]]
     #: What the pending Cleanup needs; None if there is none.
     cleanup: CleanupNeeds | None
@@ -89,7 +92,7 @@ class _Try:
     """What a worker notes during a try."""
 
     def __init__(self) -> None:
-        self.pack = ValuePickler().pack
+        self.pickler = ValuePickler()
         self.phases: list[tuple[Phase, PhaseResult | None]] = []
         self.dropped: list[str] = []
         self.job: Job | None = None
@@ -99,8 +102,8 @@ class _Try:
 
     def on_phase(self, token: object, phase: Phase, ended: PhaseResult | None) -> None:
         if ended is not None:
-            result, exception = self.pack(ended.result), self.pack(ended.exception)
-            ended = ended._replace(result=result, exception=exception)
+            failure: Any = self.pickler.pack_failure(ended.failure)
+            ended = PhaseResult(self.pickler.pack(ended.result), failure, ended.seconds)
         self.phases.append((phase, ended))
 
 
@@ -112,7 +115,7 @@ def run_request(request: Request | bytes) -> bytes:
             request = loads_by_value(request)
             assert isinstance(request, Request)
         except BaseException as caught:
-            record = TryRecord(started, (), Phase.INIT, None, caught)
+            record = TryRecord(started, (), Phase.INIT, None, Failure.of(caught))
             return dumps(_reply(_Try(), record, ({}, []), NamedDirectory('')), HIGHEST_PROTOCOL)
     # No other try sees the context variables that this one sets.
     return copy_context().run(_run_request, request)
@@ -138,7 +141,7 @@ def _run_request(request: Request) -> bytes:
         )
         record = attempt(None, job_class, started, context, request.changed)
     except BaseException as caught:  # Ctrl-C between two phases, or a class can't be rebuilt
-        record = TryRecord(started, (), Phase.INIT, None, caught)
+        record = TryRecord(started, (), Phase.INIT, None, Failure.of(caught))
     changes = _retried(lambda: shared.changes(before))
     if lost := lost + len(shared.dropped):
         noted.dropped.append(f'{lost} values of global_storage')
@@ -159,16 +162,16 @@ def _reply(
     changes: tuple[dict[Any, Packed | None], list[Any]],
     workdir: NamedDirectory,
 ) -> Reply:
-    pack, (changed, unpicklable) = noted.pack, changes
+    pickler, (changed, unpicklable) = noted.pickler, changes
     dropped = [f'global_storage[{safe_repr(key)}]' for key in unpicklable]
     fields = record._asdict()
-    fields['result'], fields['exception'] = pack(record.result), pack(record.exception)
-    for name in 'check', 'run':
-        fields[name] = fields[name] and pack(fields[name].exception)
+    fields['result'] = pickler.pack(record.result)
+    for name in FAILURES:
+        fields[name] = pickler.pack_failure(fields[name])
     return Reply(
         record=fields,
         phases=noted.phases,
-        cleanup=None if noted.job is None else _cleanup_needs(noted.job, pack, dropped),
+        cleanup=None if noted.job is None else _cleanup_needs(noted.job, pickler.pack, dropped),
         shared=[data for item in changed.items() if (data := record_of(*item))],
         dropped=noted.dropped + dropped,
         directory_error='' if workdir.error is None else safe_str(workdir.error),

@@ -35,7 +35,7 @@ def reply_to(job: Any, **fields: Any) -> Reply:
 def test_try_that_passes_has_its_result_and_no_cleanup_in_the_reply() -> None:
     reply = reply_to(Derived)
     assert unpack(reply.record['result']) == ['base', 'Derived']
-    assert (unpack(reply.record['exception']), reply.record['ran'], reply.record['phase']) == (
+    assert (unpack(reply.record['failure']), reply.record['ran'], reply.record['phase']) == (
         None,
         False,
         'check',
@@ -65,7 +65,7 @@ def test_storage_that_is_no_dict_any_more_is_lost_alone(tmp_path: Path) -> None:
 def test_class_that_can_not_be_made_fails_the_init() -> None:
     reply = reply_to(PackedClass('odd', type, 'Odd', (Derived, Derived), {}))
     assert reply.record['phase'] == 'init'
-    assert 'duplicate base' in str(unpack(reply.record['exception']))
+    assert 'duplicate base' in str(unpack(reply.record['failure']))
 
 
 def test_interrupt_between_two_phases_is_in_the_reply() -> None:
@@ -74,7 +74,7 @@ def test_interrupt_between_two_phases_is_in_the_reply() -> None:
             raise KeyboardInterrupt(name)
 
     reply = reply_to(PackedClass('stopping', Stopping, 'Odd', (Derived,), {}))
-    error = unpack(reply.record['exception'])
+    error = unpack(reply.record['failure'])
     assert (type(error), str(error), reply.record['phase']) == (KeyboardInterrupt, 'Odd', 'init')
 
 
@@ -131,7 +131,7 @@ def test_interrupt_of_the_packing_costs_nothing(tmp_path: Path) -> None:
     Once.pressed = False
     reply = reply_to(StoresOnce, kwargs={'directory': tmp_path})
     assert Once.pressed
-    assert unpack(reply.record['exception']) is None
+    assert unpack(reply.record['failure']) is None
     assert reply.cleanup is not None
 
 
@@ -150,13 +150,13 @@ class ReturnsLeaves(Job):
 def test_exit_out_of_pickling_costs_the_value_alone() -> None:
     reply = reply_to(ReturnsLeaves)
     assert isinstance(unpack(reply.record['result']), RemoteValue)
-    assert unpack(reply.record['exception']) is None
+    assert unpack(reply.record['failure']) is None
 
 
 def test_request_that_can_not_be_unpickled_fails_the_init() -> None:
     reply = loads(run_request(b'no pickle'))
     assert (reply.record['phase'], reply.record['ran']) == ('init', False)
-    assert type(unpack(reply.record['exception'])) is UnpicklingError
+    assert type(unpack(reply.record['failure'])) is UnpicklingError
 
 
 def test_request_that_was_pickled_is_made() -> None:
