@@ -283,7 +283,7 @@ def _run_and_recheck(
     own = own_attributes(job)  # past its own __setattr__, which might reject these names
     own['_check_exception'] = check.exception
     registered: list[bool] = []
-    began = started + sum(seconds)
+    began = started + seconds[0] + seconds[1]
     phase = _RUN
     result, run, took = _call(token, phase, began, job, context, changed, registered)
     own['_run_results'], own['_run_exception'] = result, run and run.exception
@@ -295,12 +295,12 @@ def _run_and_recheck(
         result, failure, took = _call(token, phase, began + took, job, context, changed)
         own['_recheck_results'], own['_recheck_exception'] = result, failure and failure.exception
         seconds += (took,)
-    if registered and not registered[0] and 'Cleanup' in own:  # Run may have set it just now
-        registered[0] = _register_cleanup(token, job, context)
-    if not any(registered):
+    ran, is_pending = bool(registered), registered == [True]
+    if ran and not is_pending and 'Cleanup' in own:  # Run may have set it just now
+        is_pending = _register_cleanup(token, job, context)
+    if not is_pending:
         release_exceptions(own)
     gave_up = failure is not None and (_gives_up(failure) or _gives_up(run))
-    ran = bool(registered)
     run = run if ran else None
     fields = started, seconds, phase, result, failure, check, ran, run, False, gave_up
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from dojobber.remote import RemoteBaseException, RemoteError
@@ -95,8 +96,10 @@ def cause(error: BaseException) -> BaseException | None:
     return found if found is not None or _suppresses_context(error) else _context(error)
 
 
-def chain(error: BaseException) -> list[BaseException]:
+def chain(error: BaseException) -> Sequence[BaseException]:
     """Return an exception, its parts, and those that led to it."""
+    if _context(error) is _cause(error) is None and not issubclass(type(error), _GROUP):
+        return (error,)  # the usual case, and fast
     found, seen = [error], {id(error)}
     for each in found:
         for other in (_cause(each), _context(each), *parts(each)):
@@ -104,11 +107,6 @@ def chain(error: BaseException) -> list[BaseException]:
                 seen.add(id(other))
                 found.append(other)
     return found
-
-
-def is_alone(error: BaseException) -> bool:
-    """Return whether an exception has no parts, and no other led to it."""
-    return _context(error) is None is _cause(error) and not issubclass(type(error), _GROUP)
 
 
 def trace(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
-from dojobber._exceptions import carried, chain, is_alone, set_traceback, traceback_of
+from dojobber._exceptions import carried, chain, set_traceback, traceback_of
 from dojobber._interrupt import call_hook
 from dojobber._own_code import PACKAGE, is_users_own
 from dojobber.job import Job
@@ -172,5 +172,5 @@ def _clear(frame: FrameType | None, cleared: set[FrameType]) -> None:
 
 def release_frames(error: BaseException) -> None:
     """Let go of the objects in the frames of an exception, its parts, and what led to it."""
-    for each in (error,) if is_alone(error) else chain(error):
+    for each in chain(error):
         set_traceback(each, None)

@@ -36,14 +36,19 @@ class Totals(NamedTuple):
     #: What Run raised, in the latest try in which it did.
     run: Failure | None
 
-    def plus(self, later: Totals) -> Totals:
-        """Return the totals of these tries and later ones."""
-        seconds = zip_longest(self.seconds, later.seconds, fillvalue=0.0)
+    @classmethod
+    def of(cls, record: TryRecord) -> Totals:
+        """Return the totals of one try."""
+        return cls(record.seconds, (_span(record),), record.ran, record.run)
+
+    def plus(self, record: TryRecord) -> Totals:
+        """Return the totals of these tries and a later one."""
+        seconds = zip_longest(self.seconds, record.seconds, fillvalue=0.0)
         return Totals(
             tuple([one + other for one, other in seconds]),
-            _first_and_last(self.spans + later.spans),
-            self.ran or later.ran,
-            later.run or self.run,
+            _first_and_last((*self.spans, _span(record))),
+            self.ran or record.ran,
+            record.run or self.run,
         )
 
     def phase_seconds(self) -> dict[str, float]:
@@ -55,9 +60,8 @@ def _first_and_last(spans: tuple[tuple[float, float], ...]) -> tuple[tuple[float
     return spans if len(spans) <= _MOST_SPANS else spans[:1] + spans[1 - _MOST_SPANS :]
 
 
-def _totals_of(record: TryRecord) -> Totals:
-    span = record.started, record.started + sum(record.seconds)
-    return Totals(record.seconds, (span,), record.ran, record.run)
+def _span(record: TryRecord) -> tuple[float, float]:
+    return record.started, record.started + sum(record.seconds)
 
 
 class Results:
@@ -222,8 +226,7 @@ class Results:
         last, earlier = self._last[node], self._earlier.get(node)
         if last is None:
             return None
-        totals = _totals_of(last)
-        return totals if earlier is None else earlier.plus(totals)
+        return Totals.of(last) if earlier is None else earlier.plus(last)
 
     def has_changed(self, node: int) -> bool:
         """Return whether a Job that succeeded changed; a plain DummyJob, if any of its DEPS did."""
@@ -245,22 +248,22 @@ class Results:
         return any(each is not None and each.ran for each in tries)
 
     def _add(self, node: int, record: TryRecord) -> None:
-        last = self._last[node]
+        last, deciding = self._last[node], record.failure
         if last is not None:
-            earlier, totals = self._earlier.get(node), _totals_of(last)
-            self._earlier[node] = totals if earlier is None else earlier.plus(totals)
-            self._release(last.run, record.failure)  # it no longer decides
+            earlier = self._earlier.get(node)
+            self._earlier[node] = Totals.of(last) if earlier is None else earlier.plus(last)
+            if last.run is not None:
+                self._release(last.run, deciding)  # it no longer decides
         self._last[node] = record
         if record.check is not None:
-            self._release(record.check, record.failure)
-            if record.run is not None:
-                self._release(record.run, record.failure)
+            self._release(record.check, deciding)
+        if record.run is not None:
+            self._release(record.run, deciding)
 
-    def _release(self, failure: Failure | None, deciding: Failure | None) -> None:
+    def _release(self, failure: Failure, deciding: Failure | None) -> None:
         """Let go of the frames of an exception, unless it is the deciding one."""
-        if failure is None or self._keep_frames:
-            return
-        if deciding is None or deciding.exception is not failure.exception:
+        is_deciding = deciding is not None and deciding.exception is failure.exception
+        if not is_deciding and not self._keep_frames:
             release_frames(failure.exception)
 
     def _end_badly(self, node: int, failure: Failure) -> None:
