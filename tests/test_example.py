@@ -95,27 +95,15 @@ def test_movie_night_has_the_jobs_and_dependencies_of_its_plot() -> None:
 
 
 # Without site-packages (-S) no installed dojobber can help.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('command', 'directory'),
     [
-        pytest.param(
-            [sys.executable, '-S', '-m', 'tests.dojobber_example'],
-            REPOSITORY,
-            marks=pytest.mark.slow,
-            id='module',
-        ),
-        pytest.param(
-            [sys.executable, '-S', str(REPOSITORY / 'tests' / 'dojobber_example.py')],
-            Path('/'),
-            marks=pytest.mark.slow,
-            id='script',
-        ),
-        pytest.param(
-            [str(REPOSITORY / 'tests' / 'dojobber_example.py')],
-            REPOSITORY / 'tests',
-            id='executable',
-        ),
+        ([sys.executable, '-S', '-m', 'tests.dojobber_example'], REPOSITORY),
+        ([sys.executable, '-S', str(REPOSITORY / 'tests' / 'dojobber_example.py')], Path('/')),
+        ([str(REPOSITORY / 'tests' / 'dojobber_example.py')], REPOSITORY / 'tests'),
     ],
+    ids=['module', 'script', 'executable'],
 )
 def test_movie_night_started_any_way_prints_the_failed_rechecks_of_the_specification(
     command: list[str], directory: Path

@@ -72,9 +72,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(
-    'flags', [(), pytest.param(('-j4',), marks=pytest.mark.sample)], ids=['one', 'four']
-)
+@pytest.mark.parametrize('flags', [(), ('-j4',)], ids=['one', 'four'])
 def test_first_run_brings_all_hosts_up_to_date_and_second_finds_all_well(
     place: Path, flags: tuple[str, ...]
 ) -> None:

@@ -87,7 +87,6 @@ def read_to(stream: IO[str] | None, *patterns: str) -> None:
         missing -= {each for each in missing if re.search(each, line)}
 
 
-@pytest.mark.sample
 def test_all_services_are_started_checked_and_stopped_in_reverse(place: Path) -> None:
     done = run(place)
     assert (done.returncode, counts(done)) == (0, '11 Jobs: 5 ok, 6 changed')

@@ -54,7 +54,6 @@ def can_connect(url: str) -> bool:
         return client.connect_ex(('127.0.0.1', urlsplit(url).port or 0)) == 0
 
 
-@pytest.mark.sample
 def test_first_run_builds_the_site_and_second_only_starts_the_server(place: Path) -> None:
     first = run(place)
     assert (first.returncode, counts(first)) == (0, '6 Jobs: 2 ok, 4 changed')
