@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 README = REPOSITORY / 'README.rst'
 PAGES = [README, *sorted((REPOSITORY / 'docs').glob('*.rst'))]
 COMMANDS = (
-    'python3 -m tests.dojobber_example -v',
+    'python3 -m tests.dojobber_example --summary',
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
 )
 # The directory in which the scripts of the pages lie, as the pages show it.
