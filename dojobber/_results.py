@@ -10,7 +10,6 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from dojobber._attempt import TryRecord
-from dojobber._attributes import is_plain_dummy
 from dojobber._failures import Failure, release_callers, release_frames
 from dojobber._graph import Graph
 from dojobber.outcome import Outcome, Phase
@@ -87,8 +86,6 @@ class Results:
         '_failed_tries',
         '_retried',
         '_interrupted',
-        '_changed_groups',
-        '_unchanged',
     )
 
     def __init__(self, graph: Graph, no_act: bool, keep_frames: bool = False) -> None:
@@ -127,9 +124,6 @@ class Results:
         self._retried: set[int] = set()
         #: The Jobs that were in flight when the run was ended.
         self._interrupted: set[int] = set()
-        #: Jobs that were asked for by `has_changed`, so that none is looked at often.
-        self._changed_groups: set[int] = set()
-        self._unchanged: set[int] = set()
 
     def succeeded(self, node: int, record: TryRecord) -> None:
         """Take in a try that passed."""
@@ -227,21 +221,6 @@ class Results:
         if last is None:
             return None
         return Totals.of(last) if earlier is None else earlier.plus(last)
-
-    def has_changed(self, node: int) -> bool:
-        """Return whether a Job that succeeded changed; a plain DummyJob, if any of its DEPS did."""
-        reached, seen = [node], set[int]()
-        while reached:
-            each = reached.pop()
-            if self.outcome(each) is Outcome.CHANGED or each in self._changed_groups:
-                self._changed_groups.add(node)
-                return True
-            if each not in seen and each not in self._unchanged:
-                seen.add(each)
-                if is_plain_dummy(self.graph.jobs[each]):
-                    reached += self.graph.dependencies[each]
-        self._unchanged |= seen
-        return False
 
     def _ran(self, node: int) -> bool:
         tries = self._last[node], self._earlier.get(node)

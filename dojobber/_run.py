@@ -24,6 +24,7 @@ from dojobber._notify import Notifier
 from dojobber._options import Options
 from dojobber._results import Results
 from dojobber._scheduler import Scheduler
+from dojobber._watch import Watcher
 from dojobber._workdir import Workdir
 from dojobber.events import Listener
 from dojobber.job import Job
@@ -87,6 +88,7 @@ class Run:
         '_workdir',
         '_allowed',
         '_scheduler',
+        '_watcher',
         '_notifier',
         '_inbox',
         '_is_observed',
@@ -113,6 +115,7 @@ class Run:
         self._workdir = workdir
         self._allowed = [1] * len(graph.jobs) if no_act else graph.tries
         self._scheduler = Scheduler(graph.dependencies, self._allowed, graph.delays)
+        self._watcher = Watcher(self.results)
         self._notifier = Notifier(config.listeners, self.results, self._allowed)
         #: What ends a wait: None does nothing more.
         self._inbox: SimpleQueue[Any] = SimpleQueue()
@@ -169,7 +172,7 @@ class Run:
                 self._trying = node
                 if is_observed:
                     self._notifier.try_started(node)
-                changed = self._changed(node) if node in watched else None
+                changed = self._watcher.changes(node) if node in watched else None
                 self._take_in(node, attempt(node, jobs[node], now, context, changed))
             elif scheduler.due is not None:
                 self._wait(scheduler.due - now)
@@ -189,14 +192,6 @@ class Run:
             register_cleanup=self._register_cleanup,
             on_phase=self._notifier.phase if self._is_observed else None,
         )
-
-    def _changed(self, node: int) -> tuple[str, ...]:
-        """Return the names of the Jobs in a Job's WATCH that changed."""
-        names, results = self._graph.names, self.results
-        changed = [names[each] for each in self._graph.watched[node] if results.has_changed(each)]
-        if changed:
-            results.changed[node] = tuple(changed)
-        return tuple(changed)
 
     def _take_in(self, node: int, record: TryRecord, is_final: bool = False) -> None:
         """Take in how a try went.

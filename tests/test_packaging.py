@@ -83,12 +83,13 @@ _IMPORTS = {
     '_output.svg': '_output.graph_layout _output.palette _output.text outcome',
     '_output.text': '',
     '_own_code': '',
-    '_results': '_attempt _attributes _failures _graph outcome',
+    '_results': '_attempt _failures _graph outcome',
     '_run': (
         '_attempt _cleanup _exceptions _failures _graph _interrupt _notify _options '
-        '_results _scheduler _workdir events job outcome'
+        '_results _scheduler _watch _workdir events job outcome'
     ),
     '_scheduler': '',
+    '_watch': '_attributes _results outcome',
     '_workdir': '',
     'dojobber': (
         '_cleanup _exceptions _failures _graph _interrupt _options _output.console _results '

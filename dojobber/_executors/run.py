@@ -113,7 +113,7 @@ class ConcurrentRun(Run):
         if self._is_observed:
             self._notifier.try_started(node)
         self._numbers[node] = next(self._stack.numbers)
-        changed = self._changed(node) if node in self._graph.watched else None
+        changed = self._watcher.changes(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
         if is_plain_dummy(job_class) and job_class not in self._graph.special:
             record = attempt(node, job_class, now, self._context(), changed)  # it changes nothing
