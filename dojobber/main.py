@@ -120,7 +120,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
     flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
     flag('--debug', 'write tracebacks, too', '-d', **switch)
-    flag('--quiet', 'write neither a summary nor the progress', '-q', **switch)
+    flag('--quiet', 'write no summary, not even of failures, and no progress', '-q', **switch)
     flag('--jobs', 'try up to N Jobs at a time, on threads', '-j', type=int, metavar='N')
     only = 'run only this Job and what it depends on; a name or a shell pattern, again for more'
     flag('--only', only, action='append', default=[], metavar='JOB')
@@ -231,7 +231,11 @@ def _choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         found = {pattern} & {*names} or {each for each in names if fnmatchcase(each, pattern)}
         if not found:
-            raise ConfigurationError(f'--only: there is no Job {pattern!r}; --list shows them all')
+            is_pattern = any(sign in pattern for sign in '*?[')
+            hint = '; a pattern must match a whole name' if is_pattern else ''
+            raise ConfigurationError(
+                f'--only: there is no Job {pattern!r}; --list shows them all{hint}'
+            )
         chosen |= found
     return [each for each in names if each in chosen]
 

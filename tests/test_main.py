@@ -391,12 +391,22 @@ def test_name_that_looks_like_a_pattern_means_itself() -> None:
     assert done == ['tea {}']
 
 
-@pytest.mark.parametrize('name', ['Coffee', '', 'tea', 'C*'])
+@pytest.mark.parametrize('name', ['Coffee', '', 'tea'])
 def test_unknown_job_is_refused_before_anything_runs(
     name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = refused(capfd, lambda: main(Breakfast, argv=['--only=Milk', f'--only={name}']))
     assert text == f'--only: there is no Job {name!r}; --list shows them all'
+    assert done == []
+
+
+def test_pattern_that_matches_no_whole_name_is_refused_and_told_why(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    text = refused(capfd, lambda: main(Breakfast, argv=['--only=T*', '--only=[Mm]il']))
+    assert text == (
+        "--only: there is no Job '[Mm]il'; --list shows them all; a pattern must match a whole name"
+    )
     assert done == []
 
 
