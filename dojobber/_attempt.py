@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ PROGRESS = (
 # of an enumeration takes as long as a call.
 _new_record: Callable[[type[TryRecord], tuple[Any, ...]], TryRecord]
 _new_record = tuple.__new__
+_check_of = attrgetter('Check')
 # By its descriptor: a class may have an attribute of its own by this name.
 _own_attributes: Any = vars(Job)['__dict__'].__get__
 _INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
@@ -144,7 +147,8 @@ def attempt(
     made = context.clock() - started if is_special or on_phase is not None else 0.0
     if on_phase is not None:
         on_phase(token, _INIT, PhaseResult(None, None, made))
-    result, failure, took = _call(token, _CHECK, started + made, job, context, changed)
+    check = _check_of if changed is None else partial(_first_check, changed)
+    result, failure, took = _call(token, _CHECK, started + made, job, context, check)
     seconds = made, took
     if failure is None:
         fields = started, seconds, _CHECK, result, None, None, False, None, False, False
@@ -190,8 +194,7 @@ def _call(
     began: float,
     job: Any,
     context: TryContext,
-    changed: tuple[str, ...] | None,
-    registered: list[bool] | None = None,
+    hook_of: Callable[[Any], Any],
 ) -> tuple[Any, Failure | None, float]:
     """Go through one phase: call its hook in the directory of the run, and tell who listens.
 
@@ -201,8 +204,7 @@ def _call(
         began: the instant at which it begins.
         job: the object of the try.
         context: of the run.
-        changed: as in `attempt`.
-        registered: in the phase of Run, gets whether there is a Cleanup, just before the call.
+        hook_of: returns the hook of the object; what it raises is a failure, too.
 
     Returns:
         The fields of a `PhaseResult`.
@@ -211,12 +213,8 @@ def _call(
     try:
         if on_phase is not None:
             on_phase(token, phase, None)
-        if changed is not None and phase is not _RUN:
-            result = _check_for_change(job, phase, context, changed)
-        else:
-            context.workdir.go()
-            hook = job.Check if registered is None else _run_of(token, job, context, registered)
-            result = call_hook(hook, context.args, context.kwargs)
+        context.workdir.go()
+        result = call_hook(hook_of(job), context.args, context.kwargs)
         if result is not None and type(result) in UNEXECUTED:
             raise never_executed(result, job, 'Run' if phase is _RUN else 'Check')
         failure = None
@@ -231,30 +229,55 @@ def _call(
         del failure  # as above
 
 
-def _check_for_change(job: Any, phase: Phase, context: TryContext, changed: tuple[str, ...]) -> Any:
-    """Check a Job with WATCH: at first it fails for a change, and it may have no Check at all."""
-    if changed and phase is _CHECK:
+def _first_check(changed: tuple[str, ...], job: Any) -> Any:
+    """Return the Check of a Job with WATCH, unless a change makes it fail."""
+    if changed:
         verb = 'has' if len(changed) == 1 else 'have'
         raise RuntimeError(f'{", ".join(changed)} {verb} changed')
-    if not has_hook(job, 'Check'):
-        return None
-    context.workdir.go()
-    return call_hook(job.Check, context.args, context.kwargs)
+    return _check_if_any(job)
 
 
-def _run_of(token: Any, job: Any, context: TryContext, registered: list[bool]) -> Any:
-    """Return the Run of a Job, once its Cleanup is registered."""
-    if noted:
-        deliver()  # so that no Cleanup is registered for a Run that doesn't begin
-    try:
-        hook = job.Run
-    except AttributeError:
-        if has_hook(job, 'run') and not has_hook(job, 'Run'):
-            raise AttributeError(f'{type(job).__name__} has no Run; rename run to Run') from None
-        raise
-    if hook is not None:
-        registered.append(_register_cleanup(token, job, context))
-    return hook
+def _check_if_any(job: Any) -> Any:
+    """Return the Check of a Job with WATCH, or one that passes."""
+    return job.Check if has_hook(job, 'Check') else _pass
+
+
+def _pass(*args: Any, **kwargs: Any) -> None:
+    """Stand for a Check that is missing."""
+
+
+class _RunHook:
+    """Finds the Run of a try, and registers the Cleanup before Run is called."""
+
+    __slots__ = ('ran', 'is_pending', '_token', '_context')
+
+    def __init__(self, token: Any, context: TryContext) -> None:
+        #: Whether Run was called, and whether the Cleanup is pending.
+        self.ran = self.is_pending = False
+        self._token = token
+        self._context = context
+
+    def __call__(self, job: Any) -> Any:
+        """Return the Run of an object; None or AttributeError if there is none."""
+        if noted:
+            deliver()  # so that no Cleanup is registered for a Run that doesn't begin
+        try:
+            hook = job.Run
+        except AttributeError:
+            if has_hook(job, 'run') and not has_hook(job, 'Run'):
+                name = type(job).__name__
+                raise AttributeError(f'{name} has no Run; rename run to Run') from None
+            raise
+        if hook is not None:
+            self.register_cleanup(job)
+            self.ran = True
+        return hook
+
+    def register_cleanup(self, job: Any) -> None:
+        """Make the Cleanup of the try pending, if its Job has one."""
+        if has_hook(job, 'Cleanup'):
+            self._context.register_cleanup(self._token, job)
+            self.is_pending = True
 
 
 def _without_run(
@@ -282,27 +305,27 @@ def _run_and_recheck(
     """Run and recheck a Job whose Check failed."""
     own = own_attributes(job)  # past its own __setattr__, which might reject these names
     own['_check_exception'] = check.exception
-    registered: list[bool] = []
+    hook = _RunHook(token, context)
     began = started + seconds[0] + seconds[1]
     phase = _RUN
-    result, run, took = _call(token, phase, began, job, context, changed, registered)
+    result, run, took = _call(token, phase, began, job, context, hook)
     own['_run_results'], own['_run_exception'] = result, run and run.exception
     seconds += (took,)
     failure = run
-    # Where a change called for Run, a recheck may have nothing to look at.
-    if run is None or is_failure(run.exception) and not (changed and registered):
+    # After a change a recheck may have nothing to look at.
+    if run is None or is_failure(run.exception) and not (changed and hook.ran):
         own['_check_phase'] = phase = _RECHECK
-        result, failure, took = _call(token, phase, began + took, job, context, changed)
+        recheck = _check_of if changed is None else _check_if_any
+        result, failure, took = _call(token, phase, began + took, job, context, recheck)
         own['_recheck_results'], own['_recheck_exception'] = result, failure and failure.exception
         seconds += (took,)
-    ran, is_pending = bool(registered), registered == [True]
-    if ran and not is_pending and 'Cleanup' in own:  # Run may have set it just now
-        is_pending = _register_cleanup(token, job, context)
-    if not is_pending:
+    if hook.ran and not hook.is_pending and 'Cleanup' in own:  # Run may have set it just now
+        hook.register_cleanup(job)
+    if not hook.is_pending:
         release_exceptions(own)
     gave_up = failure is not None and (_gives_up(failure) or _gives_up(run))
-    run = run if ran else None
-    fields = started, seconds, phase, result, failure, check, ran, run, False, gave_up
+    run = run if hook.ran else None
+    fields = started, seconds, phase, result, failure, check, hook.ran, run, False, gave_up
     try:
         return _new_record(TryRecord, fields)
     finally:
@@ -320,14 +343,6 @@ def never_executed(result: Any, job: Job, hook: str) -> TypeError:
 
 def _gives_up(failure: Failure | None) -> bool:
     return failure is not None and issubclass(type(failure.exception), GiveUp)
-
-
-def _register_cleanup(token: Any, job: Any, context: TryContext) -> bool:
-    """Make the Cleanup of a try pending, if its Job has one."""
-    is_pending = has_hook(job, 'Cleanup')
-    if is_pending:
-        context.register_cleanup(token, job)
-    return is_pending
 
 
 def release_exceptions(own: dict[str, Any]) -> None:

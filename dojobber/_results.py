@@ -107,7 +107,7 @@ class Results:
         self.global_storage: dict[Any, Any] = {}
         #: Why the last failed try of a Job failed; also of a Job that succeeded later.
         self.failures: dict[int, Failure] = {}
-        #: The names of the Jobs in a Job's WATCH whose change called for its Run.
+        #: The names of the Jobs in a Job's WATCH whose change led to its Run.
         self.changed: dict[int, tuple[str, ...]] = {}
         self.cleanups = Cleanups()
         #: The instants at which the run began and ended; None before.

@@ -34,7 +34,7 @@ class Job:
     * ``RETRY_DELAY = 0.5``: the least time in seconds from the start of a
       try to the start of the next; 1 by default. ``(1, 2, 5)`` is 1 after the
       first failed try, 2 after the second and 5 from then on.
-    * ``WATCH = (A, B)``: more DEPS; a change of one in this run calls for Run.
+    * ``WATCH = (A, B)``: more DEPS; once one has changed, Run is called.
       Check is optional then.
     * ``LOCKS = ('apt',)``: with an executor, Jobs that share a lock are not
       tried at the same time.

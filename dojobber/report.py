@@ -41,7 +41,7 @@ class JobReport:
             tries, those of the first and the last 99.
         result: the value that the passing Check returned; None if the Job did not succeed.
         deps: the names of the Jobs that it depends on.
-        changed_deps: the names of the Jobs in its WATCH whose change called for its Run.
+        changed_deps: the names of the Jobs in its WATCH whose change led to its Run.
         gave_up: whether it failed with `GiveUp`, so that no other try was made.
         check_failure: why the first Check of the last try failed: with no_act or for a change, the
             reason. None if it passed.
