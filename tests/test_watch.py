@@ -130,3 +130,15 @@ def test_work_grows_with_jobs_and_watchers_not_with_their_product(first_changed:
     found = {watcher.changes(graph.names.index(job.__name__)) for job in watchers}
     assert found == {('group',) if first_changed else ()}
     assert results.count <= len(parts) + 2 * len(watchers)
+
+
+def test_groups_of_groups_are_looked_at_once_for_each_dependency() -> None:
+    below: tuple[type[Job], ...] = ()
+    for number in range(12):
+        below = tuple(DummyJob.clone(f'{side} {number}', DEPS=below) for side in ('left', 'right'))
+    graph = walk(DummyJob.clone('All', WATCH=below), 1, 0)
+    results = Looks(graph, no_act=False)
+    for node in range(len(graph.names) - 1):
+        results.succeeded(node, TryRecord(0.0, (0.0,), Phase.CHECK))
+    assert Watcher(results).changes(len(graph.names) - 1) == ()
+    assert results.count <= 2 + 4 * 11
