@@ -17,6 +17,8 @@ from dojobber.errors import ConfigurationError, NotAJobError
 from dojobber.job import DummyJob, Job, RunonlyJob
 
 _LOG = logging.getLogger('DoJobber')
+# The DEPS and WATCH of most Jobs, which need no look: Python has one empty tuple only.
+_NONE: tuple[type[Job], ...] = ()
 # Flags of code and classes, as the inspect module names them; it takes long to import.
 _UNCALLED = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 _ABSTRACT = 1 << 20  # TPFLAGS_IS_ABSTRACT
@@ -39,6 +41,8 @@ def is_job(value: object) -> bool:
 def dependencies_of(job: type[Job]) -> tuple[type[Job], ...]:
     """Return the DEPS of a Job, each once, a set's in the order of their names."""
     deps: Any = job.DEPS
+    if deps is _NONE:
+        return ()
     try:
         return _as_jobs(job.__name__ + '.DEPS', 'DEPS', deps)
     except NotAJobError:
@@ -49,8 +53,8 @@ def dependencies_of(job: type[Job]) -> tuple[type[Job], ...]:
 
 def watched_by(job: type[Job]) -> tuple[type[Job], ...]:
     """Return the WATCH of a Job in the same way."""
-    watch: Any = getattr(job, 'WATCH', ())
-    return _as_jobs(job.__name__ + '.WATCH', 'WATCH', watch) if watch != () else ()
+    watch: Any = getattr(job, 'WATCH', _NONE)
+    return () if watch is _NONE else _as_jobs(job.__name__ + '.WATCH', 'WATCH', watch)
 
 
 def as_more_deps(more_deps: Any) -> dict[type[Job], tuple[type[Job], ...]]:
