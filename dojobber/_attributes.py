@@ -318,13 +318,20 @@ def warn_of_near_misses(jobs: Iterable[type[Job]]) -> None:
             if base not in seen:
                 seen.add(base)
                 _warn_of_attributes(base, meant)
-                if 'run' in vars(base) and _has_misspelt(job, 'Run') and not hasattr(job, 'Run'):
-                    _LOG.warning('%s has no Run, but a run; did you mean Run?', job.__name__)
+                _warn_of_hooks(base, job)
+
+
+def _warn_of_hooks(base: type, job: type[Job]) -> None:
+    for hook in 'Run', 'Cleanup':
+        name = hook.lower()
+        if name in vars(base) and _has_misspelt(job, hook) and not hasattr(job, hook):
+            what = job.__name__, hook, name, hook
+            _LOG.warning('%s has no %s, but a %s; did you mean %s?', *what)
 
 
 def _warn_of_attributes(base: type, meant: dict[str, str | None]) -> None:
     for name in vars(base):
-        if name.isupper() and name not in _KNOWN and name[0] != '_':
+        if name[0].isupper() and name not in _KNOWN and (name.isupper() or name.upper() in _KNOWN):
             if name not in meant:
                 meant[name] = _like(name)
             known = meant[name]
@@ -336,4 +343,4 @@ def _like(name: str) -> str | None:
     """Return the attribute of ours that a name is close to, if any."""
     from difflib import get_close_matches  # late: it takes long to import
 
-    return next(iter(get_close_matches(name, _KNOWN, 1, _ALIKE)), None)
+    return next(iter(get_close_matches(name.upper(), _KNOWN, 1, _ALIKE)), None)

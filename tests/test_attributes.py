@@ -544,6 +544,8 @@ def warnings_of(job: type[Job], caplog: pytest.LogCaptureFixture) -> list[str]:
         ('RETRY_DELAYS', 'RETRY_DELAY'),
         ('WATCHES', 'WATCH'),
         ('INDRIVER', 'IN_DRIVER'),
+        ('Deps', 'DEPS'),
+        ('Retry_Delay', 'RETRY_DELAY'),
     ],
 )
 def test_attribute_like_one_of_ours_is_logged(
@@ -554,7 +556,7 @@ def test_attribute_like_one_of_ours_is_logged(
 
 
 def test_attributes_of_other_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    names = 'EMAIL', 'TIMES', 'DEPTH', 'PATCH', 'DRIVER', 'HOST', 'dep', 'Dep', '_DEPS'
+    names = 'EMAIL', 'TIMES', 'DEPTH', 'PATCH', 'HOST', 'dep', 'Dep', 'deps', 'Lock', '_DEPS'
     assert warnings_of(DummyJob.clone('Tea', **dict.fromkeys(names, 1)), caplog) == []
 
 
@@ -592,6 +594,19 @@ def test_job_without_run_that_has_a_run_is_logged(caplog: pytest.LogCaptureFixtu
     assert warnings_of(Tea.clone('More tea', DEPS=[Tea]), caplog) == expected
     assert warnings_of(Pot, caplog) == []
     assert warnings_of(RunonlyJob.clone('Run', run='fast', RUN=1), caplog) == []
+
+
+def test_job_without_cleanup_that_has_a_cleanup_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Tea(DummyJob):
+        def cleanup(self) -> None:
+            """Never called."""
+
+    class Pot(Tea):
+        Cleanup = Tea.cleanup
+
+    expected = 'Tea has no Cleanup, but a cleanup; did you mean Cleanup?'
+    assert warnings_of(Tea, caplog) == [expected]
+    assert warnings_of(Pot, caplog) == []
 
 
 def test_near_misses_are_not_looked_for_where_no_warning_is_logged(
