@@ -177,7 +177,7 @@ def main() -> int:
     flag = parser.add_argument
     flag('--root', type=Path, default='/', help='where its files are (%(default)s)')
     flag('--output', type=Path, metavar='FILE', help='for the report, instead of stdout')
-    dojob = DoJobber()
+    dojob = DoJobber('WARNING')
     # With no_act each Check is called once: there is nothing that a second try could change.
     status = dojobber.main(root, parser, dojob=dojob, no_act=True)
     rules = [as_dict(entry) for entry in dojob.report() if issubclass(entry.job, Rule)]

@@ -203,7 +203,7 @@ def main() -> int:
         parser.error(f"--on {chosen.on} needs a package: python3 -m pip install '{package}'")
     if chosen.workers < 1:
         parser.error(f'--workers must be at least 1, not {chosen.workers}')
-    dojob = DoJobber()
+    dojob = DoJobber('WARNING')
     with ExitStack() as stack:
         pool = executor(chosen, stack)
         # The standard pools and loky tell how many workers they have; Dask does not.

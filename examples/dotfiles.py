@@ -180,7 +180,7 @@ def main() -> int:
     flag('--home', type=Path, required=True, help='the home directory')
     flag('--folder', type=Path, default='dotfiles', help='what to bring there (%(default)s)')
     flag('--force', action='store_true', help='replace files of the user')
-    dojob = DoJobber()
+    dojob = DoJobber('WARNING')
     status = dojobber.main(root, parser, dojob=dojob, default_retry_delay=0.05)
     for entry in dojob.report():
         if entry.outcome is not Outcome.OK and issubclass(entry.job, Entry):

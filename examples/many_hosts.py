@@ -190,7 +190,7 @@ def main() -> int:
     """Bring the hosts up to date, say of each what became of it, and return the exit status."""
     parser = argparse.ArgumentParser(description='Bring many hosts into their wanted state.')
     parser.add_argument('inventory', type=Path, help='a JSON or TOML file')
-    dojob = DoJobber()
+    dojob = DoJobber('WARNING')
     status = dojobber.main(root, parser, dojob=dojob, default_retry_delay=0.05)
     for entry in dojob.report():
         if issubclass(entry.job, HostIsReady):
