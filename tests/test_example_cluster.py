@@ -70,9 +70,7 @@ def test_report_tells_of_forty_jobs_in_order(expected: list[str]) -> None:
     assert expected[:2] == ['All: ok', 'Check apple cherry fig lemon: ok']
 
 
-@pytest.mark.parametrize(
-    'way', [pytest.param(next(iter(WAYS)), marks=pytest.mark.sample), *list(WAYS)[1:]]
-)
+@pytest.mark.parametrize('way', WAYS)
 def test_report_is_the_same_on_each_executor_and_nothing_is_left(
     way: str, tmp_path: Path, expected: list[str]
 ) -> None:

@@ -53,7 +53,6 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.sample
 def test_first_run_makes_the_database_and_second_finds_all_well(tmp_path: Path) -> None:
     first = run(tmp_path)
     assert (first.returncode, counts(first)) == (0, '8 Jobs: 2 ok, 6 changed')

@@ -218,6 +218,7 @@ def test_jobs_on_the_command_line_travel(method: str) -> None:
     assert (done.stdout, done.stderr) == (GOOD, '')
 
 
+@pytest.mark.slow
 def test_jobs_on_stdin_travel_to_forked_workers_and_are_refused_for_others() -> None:
     done = run('-', text=script('fork', guard=False))
     assert (done.stdout, done.stderr) == (GOOD, '')
