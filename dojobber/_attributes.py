@@ -331,7 +331,8 @@ def _warn_of_hooks(base: type, job: type[Job]) -> None:
 
 def _warn_of_attributes(base: type, meant: dict[str, str | None]) -> None:
     for name in vars(base):
-        if name[0].isupper() and name not in _KNOWN and (name.isupper() or name.upper() in _KNOWN):
+        is_like_ours = name.isupper() or name.istitle() and name.upper() in _KNOWN
+        if is_like_ours and name not in _KNOWN and name[0] != '_':
             if name not in meant:
                 meant[name] = _like(name)
             known = meant[name]

@@ -556,7 +556,7 @@ def test_attribute_like_one_of_ours_is_logged(
 
 
 def test_attributes_of_other_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    names = 'EMAIL', 'TIMES', 'DEPTH', 'PATCH', 'HOST', 'dep', 'Dep', 'deps', 'Lock', '_DEPS'
+    names = '', 'EMAIL', 'TIMES', 'PATCH', 'HOST', 'dep', 'Dep', 'deps', 'Lock', '_DEPS'
     assert warnings_of(DummyJob.clone('Tea', **dict.fromkeys(names, 1)), caplog) == []
 
 
