@@ -556,8 +556,10 @@ def test_attribute_like_one_of_ours_is_logged(
 
 
 def test_attributes_of_other_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    names = '', 'EMAIL', 'TIMES', 'PATCH', 'HOST', 'dep', 'Dep', 'deps', 'Lock', '_DEPS'
-    assert warnings_of(DummyJob.clone('Tea', **dict.fromkeys(names, 1)), caplog) == []
+    capitals = 'EMAIL', 'TIMES', 'DEPTH', 'PATCH', 'DRIVER', 'HOST', '_DEPS'
+    others = '', 'dep', 'Dep', 'deps', 'Lock', '_Deps'
+    attributes = dict.fromkeys(capitals + others, 1)
+    assert warnings_of(DummyJob.clone('Tea', **attributes), caplog) == []
 
 
 def test_attribute_beside_the_one_of_ours_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

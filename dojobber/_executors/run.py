@@ -12,7 +12,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from dojobber._attempt import PhaseResult, TryRecord, attempt
+from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._attributes import is_plain_dummy
 from dojobber._cleanup import CleanupStack
 from dojobber._exceptions import safe_str
@@ -79,7 +79,8 @@ class ConcurrentRun(Run):
 
     def _loop(self) -> None:
         """Hand out Jobs, and take in the tries that come back, in any order."""
-        transport = self._make_transport()
+        context = self._context()
+        transport = self._make_transport(context)
         while not self._is_stopped:
             if noted:
                 deliver()
@@ -87,7 +88,7 @@ class ConcurrentRun(Run):
             if len(self._in_flight) < self._pool.limit:
                 node, due = self._scheduler.next(now), self._scheduler.due
             if node is not None:
-                self._try(node, now, transport)
+                self._try(node, now, transport, context)
             elif self._in_flight:
                 self._receive(None if due is None else due - now)
             elif due is not None:
@@ -95,12 +96,12 @@ class ConcurrentRun(Run):
             else:
                 return
 
-    def _make_transport(self) -> Transport:
+    def _make_transport(self, context: TryContext) -> Transport:
         if self._pool.has_threads:
-            return ThreadTransport(self._pool, self._context(), self._phase_from_thread)
-        return ProcessTransport(self._pool, self._context(), self._workdir)
+            return ThreadTransport(self._pool, context, self._phase_from_thread)
+        return ProcessTransport(self._pool, context, self._workdir)
 
-    def _try(self, node: int, now: float, transport: Transport) -> None:
+    def _try(self, node: int, now: float, transport: Transport, context: TryContext) -> None:
         """Try a Job here, or submit it."""
         job_class = self._graph.jobs[node]
         is_here = job_class in self._pool.in_driver
@@ -116,7 +117,7 @@ class ConcurrentRun(Run):
         changed = self._watcher.changes(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
         if is_plain_dummy(job_class) and job_class not in self._graph.special:
-            record = attempt(node, job_class, now, self._context(), changed)  # it changes nothing
+            record = attempt(node, job_class, now, context, changed)  # it changes nothing
             self._take_in(node, record)
         elif is_here:
             self._take_in(node, transport.run_here(sent))
