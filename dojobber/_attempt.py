@@ -34,10 +34,10 @@ PROGRESS = (
 # of an enumeration takes as long as a call.
 _new_record: Callable[[type[TryRecord], tuple[Any, ...]], TryRecord]
 _new_record = tuple.__new__
+_INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
 _check_of = attrgetter('Check')
 # By its descriptor: a class may have an attribute of its own by this name.
 _own_attributes: Any = vars(Job)['__dict__'].__get__
-_INIT, _CHECK, _RUN, _RECHECK = Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK
 #: The types of results of which nothing was executed, and their names.
 UNEXECUTED: dict[type, str] = {
     CoroutineType: 'a coroutine',
