@@ -318,7 +318,7 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
         last = last if last.exception is why else None  # else it is of the try before
     seconds = {} if totals is None else totals.phase_seconds()
     if node in cleanups.seconds:
-        seconds['cleanup'] = cleanups.seconds[node]
+        seconds[Phase.CLEANUP.value] = cleanups.seconds[node]
     return JobReport(
         name=name,
         job=graph.jobs[node],

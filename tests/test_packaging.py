@@ -63,7 +63,7 @@ _IMPORTS = {
     '_notify': '_attempt _exceptions _failures _interrupt _results events job outcome',
     '_options': '_attributes _exceptions errors events',
     '_output': '',
-    '_output.console': '_exceptions _output.stderr _output.text events report',
+    '_output.console': '_exceptions _output.stderr _output.text events outcome report',
     '_output.graph_formats': '_graph _output.palette _output.text outcome',
     '_output.graph_layout': '',
     '_output.graphviz': '',
@@ -74,8 +74,8 @@ _IMPORTS = {
     '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
     '_output.plain': '_exceptions _failures _output.reasons remote report',
-    '_output.progress': '_output.status_line _output.text events',
-    '_output.reasons': '_exceptions _failures _output.text',
+    '_output.progress': '_output.status_line _output.text events outcome',
+    '_output.reasons': '_exceptions _failures _output.text outcome',
     '_output.secrets': '_exceptions errors',
     '_output.status_line': '_output.text',
     '_output.stderr': '',
@@ -240,6 +240,18 @@ def test_no_module_reads_the_private_fields_of_another() -> None:
         if isinstance(node, ast.Attribute) and node.attr in everywhere - own[module]
         if not is_own(node)
     ] == []
+
+
+def test_phases_are_compared_as_members_of_their_enumeration() -> None:
+    names = {phase.value for phase in dojobber.Phase}
+    assert [
+        (module, ast.unparse(node))
+        for module, below in nodes().items()
+        for node in below
+        if isinstance(node, ast.Compare)
+        for each in ast.walk(node)
+        if isinstance(each, ast.Constant) and each.value in names
+    ] == [('job', "self._check_phase == 'check'")]  # a text, as in DoJobber
 
 
 def test_modules_import_nothing_but_the_standard_library() -> None:

@@ -15,6 +15,7 @@ from dojobber._exceptions import safe_str, trace
 from dojobber._output.stderr import write
 from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
+from dojobber.outcome import Phase
 from dojobber.report import JobReport
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Console:
         """Print the line of an event, if it has one."""
         if isinstance(event, PhaseEnded):
             self._ended(event)
-        elif isinstance(event, PhaseStarted) and event.phase == 'cleanup' and self._debug:
+        elif isinstance(event, PhaseStarted) and event.phase == Phase.CLEANUP and self._debug:
             write(f'{self._name(event)}.cleanup running\n')
 
     def _name(self, event: PhaseStarted | PhaseEnded) -> str:
@@ -63,19 +64,19 @@ class Console:
     def _ended(self, event: PhaseEnded) -> None:
         if event.exception is not None:
             self._failed(event, event.exception)
-        elif event.phase == 'cleanup':
+        elif event.phase == Phase.CLEANUP:
             if self._debug:
                 write(f'{self._name(event)}.cleanup: pass\n')
-        elif self._verbose and event.phase != 'init':
+        elif self._verbose and event.phase != Phase.INIT:
             write(f'{self._name(event)}.{event.phase}: pass\n')
 
     def _failed(self, event: PhaseEnded, error: BaseException) -> None:
         phase = event.phase
-        if phase != 'cleanup' and (not self._verbose or event.outcome == 'interrupt'):
+        if phase != Phase.CLEANUP and (not self._verbose or event.outcome == 'interrupt'):
             return
         # Upstream: a Job that can't be made is one whose Check failed.
-        line = f'{self._name(event)}.{"check" if phase == "init" else phase}: fail'
-        if phase in ('recheck', 'cleanup'):
+        line = f'{self._name(event)}.{Phase.CHECK if phase == Phase.INIT else phase}: fail'
+        if phase in (Phase.RECHECK, Phase.CLEANUP):
             line += f' "{escape_message(self._mask(safe_str(error)))}"'
         if self._debug:
             from textwrap import indent

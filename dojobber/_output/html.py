@@ -422,14 +422,14 @@ def _failures(entry: JobReport) -> Iterator[tuple[str, Failure]]:
     """Yield what is to be told in full, with the phase that it comes from."""
     run, last = entry.run_failure, entry.failure
     if entry.outcome is Outcome.WOULD_RUN and entry.check_failure is not None:
-        yield 'check', entry.check_failure
+        yield Phase.CHECK, entry.check_failure
     if entry.outcome in _BAD:
         if run is not None:
-            yield 'run', run
+            yield Phase.RUN, run
         if last is not None and (run is None or run.exception is not last.exception):
             yield entry.phase or 'try', last
     if entry.cleanup_failure is not None:
-        yield 'cleanup', entry.cleanup_failure
+        yield Phase.CLEANUP, entry.cleanup_failure
 
 
 def _seconds(seconds: float) -> str:

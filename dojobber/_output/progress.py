@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from dojobber import events
 from dojobber._output.status_line import StatusLine
 from dojobber._output.text import escape, truncate
+from dojobber.outcome import Phase
 
 _WORDS = {'ok': 'done', 'changed': 'done', 'failed': 'failed', 'would_run': 'would run'}
 
@@ -109,7 +110,7 @@ class Progress:
         self._under_way[event.name] = _Activity(label, event.number, event.allowed, now)
 
     def _take_end(self, event: events.JobEvent) -> None:
-        if not isinstance(event, events.PhaseEnded) or event.phase == 'cleanup':
+        if not isinstance(event, events.PhaseEnded) or event.phase == Phase.CLEANUP:
             self._under_way.pop(event.name, None)
         if isinstance(event, events.TryEnded) and event.not_before is not None:
             self._next[event.name] = event.number + 1, event.allowed

@@ -14,13 +14,14 @@ from typing import Any
 from dojobber._exceptions import cause, is_of_process, notes, parts, shown
 from dojobber._failures import Failure
 from dojobber._output.text import truncate, wrapped
+from dojobber.outcome import Phase
 
-_HOOKS = {
-    'init': '__init__',
-    'check': 'Check',
-    'run': 'Run',
-    'recheck': 'Check',
-    'cleanup': 'Cleanup',
+_HOOKS: dict[str, str] = {
+    Phase.INIT: '__init__',
+    Phase.CHECK: 'Check',
+    Phase.RUN: 'Run',
+    Phase.RECHECK: 'Check',
+    Phase.CLEANUP: 'Cleanup',
 }
 # The lines that a line of an output, a note or a part of a group takes at most.
 _LINES = 8

@@ -20,7 +20,7 @@ from dojobber._output.text import (
     truncate,
     wrapped,
 )
-from dojobber.outcome import Outcome
+from dojobber.outcome import Outcome, Phase
 from dojobber.report import JobReport
 
 # The lines that tell why Jobs failed or would run; of the other Jobs there are the names.
@@ -112,7 +112,7 @@ class _Summary:
             last = None
         room = _ROOM - 2
         decided = self._reason(entry.phase or 'try', last, room if run is None else room // 2)
-        yield from self._reason('run', run, room - len(decided))
+        yield from self._reason(Phase.RUN, run, room - len(decided))
         yield from decided
         if entry.outcome is Outcome.FAILED:
             blocked = entry.blocks
@@ -120,11 +120,11 @@ class _Summary:
 
     def _would_run(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, 'would run')
-        yield from self._reason('check', entry.check_failure)
+        yield from self._reason(Phase.CHECK, entry.check_failure)
 
     def _unclean(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, 'could not be cleaned up')
-        yield from self._reason('cleanup', entry.cleanup_failure)
+        yield from self._reason(Phase.CLEANUP, entry.cleanup_failure)
 
     def _head(self, entry: JobReport, what: str) -> Iterator[str]:
         name, colour = escape(self._mask(entry.name)), COLOURS[entry.outcome]
