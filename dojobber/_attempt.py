@@ -7,7 +7,6 @@ nothing of other tries or Jobs, nor of who listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from dojobber._failures import Failure, is_failure
 from dojobber._interrupt import call_hook, deliver, noted
+from dojobber._record import Record
 from dojobber._workdir import Directory
 from dojobber.errors import GiveUp
 from dojobber.job import Job
@@ -62,8 +62,7 @@ class PhaseResult(NamedTuple):
         return self.failure and self.failure.exception
 
 
-@dataclass(slots=True, eq=False)
-class TryContext:
+class TryContext(Record):
     """The context that all tries of a run share."""
 
     #: The arguments of the hooks.

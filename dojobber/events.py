@@ -6,9 +6,9 @@ Owns their fields. Knows neither senders nor listeners.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from dojobber._record import Record
 from dojobber.job import Job
 from dojobber.outcome import Outcome, Phase
 
@@ -28,8 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record):
     """Base of all events."""
 
 
@@ -37,7 +36,6 @@ class Event:
 Listener = Callable[[Event], object]
 
 
-@dataclass(frozen=True, slots=True)
 class RunStarted(Event):
     """Start of a run.
 
@@ -50,7 +48,6 @@ class RunStarted(Event):
     no_act: bool
 
 
-@dataclass(frozen=True, slots=True)
 class JobEvent(Event):
     """Base of the events about one Job.
 
@@ -63,7 +60,6 @@ class JobEvent(Event):
     job: type[Job]
 
 
-@dataclass(frozen=True, slots=True)
 class TryEvent(JobEvent):
     """Base of the events about one try. Its fields are those of `JobEvent`, and two more.
 
@@ -76,12 +72,10 @@ class TryEvent(JobEvent):
     allowed: float
 
 
-@dataclass(frozen=True, slots=True)
 class TryStarted(TryEvent):
     """Start of a try. Its fields are those of `TryEvent`."""
 
 
-@dataclass(frozen=True, slots=True)
 class PhaseStarted(TryEvent):
     """Start of a phase. Its fields are those of `TryEvent`, and one more.
 
@@ -92,7 +86,6 @@ class PhaseStarted(TryEvent):
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
 class PhaseEnded(TryEvent):
     """End of a phase. Its fields are those of `TryEvent`, and five more.
 
@@ -112,7 +105,6 @@ class PhaseEnded(TryEvent):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
 class TryEnded(TryEvent):
     """End of a try. Its fields are those of `TryEvent`, and four more.
 
@@ -130,7 +122,6 @@ class TryEnded(TryEvent):
     not_before: float | None
 
 
-@dataclass(frozen=True, slots=True)
 class Waiting(Event):
     """Start of a wait: no Job can be tried before a delay is over.
 
@@ -143,7 +134,6 @@ class Waiting(Event):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class JobEnded(JobEvent):
     """Final outcome of a Job, known at the end of the run at the latest.
 
@@ -162,7 +152,6 @@ class JobEnded(JobEvent):
     unmet: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class RunEnded(Event):
     """End of a run and of its automatic Cleanup.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dojobber._failures import Failure
 from dojobber._graph import Graph
+from dojobber._record import Record
 from dojobber._results import BLOCKING, Results
 from dojobber.job import Job
 from dojobber.outcome import Outcome, Phase
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ['Failure', 'JobReport', 'Report']
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class JobReport:
+class JobReport(Record):
     """Report of one Job.
 
     Attributes:
@@ -54,23 +53,31 @@ class JobReport:
     """
 
     name: str
-    job: type[Job] = field(repr=False)
+    job: type[Job]
     outcome: Outcome
     tries: int
-    phase: Phase | None = field(repr=False)
-    phase_seconds: dict[str, float] = field(repr=False)
-    spans: tuple[tuple[float, float], ...] = field(repr=False)
-    result: Any = field(repr=False)
-    deps: tuple[str, ...] = field(repr=False)
-    changed_deps: tuple[str, ...] = field(repr=False)
-    gave_up: bool = field(repr=False)
-    check_failure: Failure | None = field(repr=False)
-    run_failure: Failure | None = field(repr=False)
-    failure: Failure | None = field(repr=False)
-    cleanup: str | None = field(repr=False)
-    cleanup_failure: Failure | None = field(repr=False)
-    _node: int = field(repr=False)
-    _blocking: _Blocking = field(repr=False)
+    phase: Phase | None
+    phase_seconds: dict[str, float]
+    spans: tuple[tuple[float, float], ...]
+    result: Any
+    deps: tuple[str, ...]
+    changed_deps: tuple[str, ...]
+    gave_up: bool
+    check_failure: Failure | None
+    run_failure: Failure | None
+    failure: Failure | None
+    cleanup: str | None
+    cleanup_failure: Failure | None
+    _node: int
+    _blocking: _Blocking
+
+    def __repr__(self) -> str:
+        return f'JobReport(name={self.name!r}, outcome={self.outcome!r}, tries={self.tries})'
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
 
     @property
     def seconds(self) -> float:

@@ -31,18 +31,18 @@ PACKAGE = REPOSITORY / 'dojobber'
 _IMPORTS = {
     '__init__': '_interrupt dojobber errors events job main outcome remote report',
     '__main__': '_attributes _exceptions _own_code errors job main',
-    '_attempt': '_failures _interrupt _workdir errors job outcome',
+    '_attempt': '_failures _interrupt _record _workdir errors job outcome',
     '_attributes': '_exceptions errors job',
     '_cleanup': '_attempt _failures _graph _interrupt _workdir job',
     '_exceptions': 'remote',
     '_executors': '',
     '_executors.by_value': '_executors.pickling',
     '_executors.locks': '_scheduler',
-    '_executors.pickling': '_exceptions _failures remote',
+    '_executors.pickling': '_exceptions _failures _record remote',
     '_executors.pool': (
-        '_attributes _exceptions _executors.by_value _executors.pickling _graph errors job'
+        '_attributes _exceptions _executors.by_value _executors.pickling _graph _record errors job'
     ),
-    '_executors.reports': '_exceptions _executors.pickling _failures job remote report',
+    '_executors.reports': '_exceptions _executors.pickling _failures _record job remote report',
     '_executors.run': (
         '_attempt _attributes _cleanup _exceptions _executors.locks _executors.pool '
         '_executors.storage _executors.transport _failures _graph _interrupt _run _workdir '
@@ -55,7 +55,7 @@ _IMPORTS = {
     ),
     '_executors.worker': (
         '_attempt _exceptions _executors.by_value _executors.pickling _executors.storage '
-        '_failures _workdir job outcome'
+        '_failures _record _workdir job outcome'
     ),
     '_failures': '_exceptions _interrupt _own_code job',
     '_graph': '_attributes _exceptions errors job',
@@ -74,7 +74,7 @@ _IMPORTS = {
     '_output.junit': '_output.plain report',
     '_output.palette': 'outcome',
     '_output.plain': '_exceptions _failures _output.reasons remote report',
-    '_output.progress': '_output.status_line _output.text events outcome',
+    '_output.progress': '_output.status_line _output.text _record events outcome',
     '_output.reasons': '_exceptions _failures _output.text outcome',
     '_output.secrets': '_exceptions errors',
     '_output.status_line': '_output.text',
@@ -83,6 +83,7 @@ _IMPORTS = {
     '_output.svg': '_output.graph_layout _output.palette _output.text outcome',
     '_output.text': '',
     '_own_code': '',
+    '_record': '',
     '_results': '_attempt _failures _graph outcome',
     '_run': (
         '_attempt _cleanup _exceptions _failures _graph _interrupt _notify _options '
@@ -96,12 +97,12 @@ _IMPORTS = {
         '_run _workdir errors events job outcome report'
     ),
     'errors': '',
-    'events': 'job outcome',
+    'events': '_record job outcome',
     'job': '',
     'main': '_interrupt _output.stderr _output.text dojobber errors job report',
     'outcome': '',
     'remote': '',
-    'report': '_failures _graph _results job outcome',
+    'report': '_failures _graph _record _results job outcome',
 }
 ARROWS = {module: set(names.split()) for module, names in _IMPORTS.items()}
 
@@ -188,6 +189,7 @@ LOADED_LATE = {
     '_output.console': {'textwrap'},
     '_output.status_line': {'termios'},
     '_output.text': {'shutil'},
+    '_record': {'dataclasses', 'inspect', 'typing_extensions'},
     '_workdir': {'fcntl'},
     'report': {'datetime', 'shutil'},
     'dojobber': {'concurrent'},
@@ -203,6 +205,14 @@ def test_modules_import_at_their_top_but_for_the_doors_and_what_is_loaded_late()
         others = {name.partition('.')[0] for name in names} - {'dojobber'}
         assert doors == DOORS.get(module, set()), module
         assert others == LOADED_LATE.get(module, set()), module
+
+
+def test_no_module_loads_dataclasses_or_inspect_at_its_top() -> None:
+    # With either, the import takes a third longer.
+    tops = {
+        name.split('.')[0] for tree in parsed().values() for n in tree.body for name in imports(n)
+    }
+    assert not tops & {'dataclasses', 'inspect'}
 
 
 def test_doors_lead_into_a_wing() -> None:
@@ -257,7 +267,8 @@ def test_phases_are_compared_as_members_of_their_enumeration() -> None:
 def test_modules_import_nothing_but_the_standard_library() -> None:
     for module, below in nodes().items():
         tops = {name.split('.')[0] for node in below for name in imports(node)}
-        assert tops <= {*sys.stdlib_module_names, 'dojobber'}, module
+        # Only type checkers look for typing_extensions, and they bring it along.
+        assert tops <= {*sys.stdlib_module_names, 'dojobber', 'typing_extensions'}, module
 
 
 #: Imports the package and prints what else that loads, but for the standard library.

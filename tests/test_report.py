@@ -670,6 +670,12 @@ def test_report_of_a_run_before_stays_as_it_was() -> None:
     assert (before.jobs[0].cleanup, before.jobs[0].outcome) == ('due', 'changed')
 
 
+def test_entry_is_equal_to_itself_alone() -> None:
+    (entry,) = run(DummyJob).report()
+    copied = dataclasses.replace(entry)
+    assert {entry, copied} == {copied, entry} and entry != copied
+
+
 def test_report_can_not_be_changed() -> None:
     report = run(Changes).report()
     (entry,) = report

@@ -11,15 +11,15 @@ import sys
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
 from types import FunctionType, MappingProxyType, MemberDescriptorType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from dojobber._exceptions import attach_traceback, class_name, safe_repr, safe_str, trace
 from dojobber._failures import Failure, is_failure
+from dojobber._record import Record
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 
 # Attributes that Python sets anew; and DEPS and WATCH, which may be long and no worker needs.
@@ -38,8 +38,7 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
 _CLASSES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PackedClass:
+class PackedClass(Record):
     """A class that can't be imported by its name, such as one made with type()."""
 
     #: Identifies the class among those of all drivers.
@@ -216,8 +215,7 @@ def is_importable(value: Any) -> bool:
     return found is value
 
 
-@dataclass(frozen=True, slots=True)
-class PickledValue:
+class PickledValue(NamedTuple):
     """A pickled value, and what its stand-in needs."""
 
     #: Its pickle; None if it has none.

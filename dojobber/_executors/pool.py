@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from types import CoroutineType
 from typing import Any, cast
 
@@ -26,6 +25,7 @@ from dojobber._executors.pickling import (
     unpicklable_attribute,
 )
 from dojobber._graph import Graph
+from dojobber._record import Record
 from dojobber.errors import ConfigurationError
 from dojobber.job import Job
 
@@ -36,8 +36,7 @@ _CLUSTERS = 'mpi4py', 'loky', 'distributed', 'ipyparallel'
 _entered: ContextVar[tuple[Executor, ...]] = ContextVar('_entered', default=())
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Record):
     """An executor, and which Jobs may be tried on it and when, as configure() found it."""
 
     executor: Executor
@@ -248,7 +247,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
     def pickle(request: Any, job: type) -> Any:
         file = io.BytesIO()
-        packed = replace(request, job=pack_class(job, _is_in_a_module))
+        packed = request.__replace__(job=pack_class(job, _is_in_a_module))
         try:
             Pickler(file).dump(packed)
         except Exception:  # the executor's own pickler may do better, or say more

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pickle import loads
 from typing import Any, TypeGuard
 
@@ -26,6 +25,7 @@ from dojobber._exceptions import (
 )
 from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
 from dojobber._failures import Failure, is_failure
+from dojobber._record import Record, as_dict
 from dojobber.job import Job
 from dojobber.remote import RemoteBaseException, RemoteError, RemoteValue
 from dojobber.report import JobReport
@@ -35,8 +35,7 @@ _set_cause: Any = vars(BaseException)['__cause__'].__set__
 _attributes: Any = vars(BaseException)['__dict__'].__get__
 
 
-@dataclass(frozen=True, slots=True)
-class PackedEntries:
+class PackedEntries(Record):
     """The entries of a report, with numbers in place of objects that may not pickle."""
 
     #: The fields of each entry, by their names.
@@ -70,8 +69,7 @@ def _entry(packed: dict[str, Any], objects: Sequence[Any]) -> JobReport:
     return JobReport(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class _PackedClass:
+class _PackedClass(Record):
     data: bytes | None
     name: str
     attributes: dict[str, Any]
@@ -81,8 +79,7 @@ class _PackedClass:
         return found if isinstance(found, type) else type(self.name, (Job,), dict(self.attributes))
 
 
-@dataclass(frozen=True, slots=True)
-class _PackedValue:
+class _PackedValue(Record):
     data: bytes | None
     #: The text of its stand-in.
     text: str
@@ -92,8 +89,7 @@ class _PackedValue:
         return RemoteValue(self.text) if found is _LOST else found
 
 
-@dataclass(frozen=True, slots=True)
-class _PackedException:
+class _PackedException(Record):
     data: bytes | None
     #: The name of its class, and its message.
     shown: tuple[str, str]
@@ -171,7 +167,7 @@ class _Packer:
         self._with_trace = 0
 
     def entry(self, entry: JobReport) -> dict[str, Any]:
-        packed = {each.name: getattr(entry, each.name) for each in fields(entry)}
+        packed = as_dict(entry)
         packed['job'] = self._number('class', entry.job)
         packed['result'] = self._number('value', entry.result)
         for name in _FAILURES:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
 from pickle import loads
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -86,7 +85,7 @@ class ThreadTransport:
         self._executor = pool.executor
         self._here = self._context = context
         if context.on_phase is not None:
-            self._context = replace(context, on_phase=on_phase)
+            self._context = context.__replace__(on_phase=on_phase)
         self._is_within = is_within(pool.executor)
 
     def submit(self, sent: InFlight) -> Future[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from types import MemberDescriptorType
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from dojobber._executors.by_value import loads_by_value
 from dojobber._executors.pickling import PickledValue, ValuePickler, pack_items, unpack_class
 from dojobber._executors.storage import Packed, SharedDict, read_journal, record_of
 from dojobber._failures import Failure
+from dojobber._record import Record
 from dojobber._workdir import NamedDirectory
 from dojobber.job import Job
 from dojobber.outcome import Phase
@@ -38,8 +38,7 @@ FAILURES = 'failure', 'check', 'run'
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """All that a worker needs for a try."""
 
     #: Unique: an executor may execute equal calls only once.
@@ -60,8 +59,7 @@ class Request:
     directory: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Record):
     """The result of a try."""
 
     #: The fields of the `TryRecord`. The result and the failures are packed.
@@ -78,8 +76,7 @@ class Reply:
     directory_error: str
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupNeeds:
+class CleanupNeeds(Record):
     """What a Cleanup needs of the object of its try. Pickled pairs of key and value."""
 
     storage: list[bytes]

@@ -12,18 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dojobber import events
 from dojobber._output.status_line import StatusLine
 from dojobber._output.text import escape, truncate
+from dojobber._record import Record
 from dojobber.outcome import Phase
 
 _WORDS = {'ok': 'done', 'changed': 'done', 'failed': 'failed', 'would_run': 'would run'}
 
 
-@dataclass(frozen=True, slots=True)
-class _Activity:
+class _Activity(Record):
     """A try or a Cleanup that is under way, or a try that the run waits for."""
 
     label: str
@@ -33,16 +32,15 @@ class _Activity:
     instant: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(Record):
     """The content of the line."""
 
     #: The number of Jobs, and how many of them have each outcome.
     jobs: int
     counts: dict[str, int]
     #: The oldest activity in flight, or else the next one; and the number of the others.
-    activity: _Activity | None = None
-    more: int = 0
+    activity: _Activity | None
+    more: int
 
 
 class Progress:
@@ -87,7 +85,7 @@ class Progress:
             self._line = None
 
     def _begin(self, jobs: int) -> None:
-        self._snapshot = _Snapshot(jobs, {})
+        self._snapshot = _Snapshot(jobs, {}, None, 0)
         with suppress(Exception):  # there is no terminal, or one that can't have a line
             self._line = self._make_line(sys.stderr, self._text)
             self._line.start()
