@@ -17,11 +17,12 @@ from types import FrameType
 # Begins the file name of all code of this library, also where it is frozen or in a zip.
 PACKAGE = os.path.dirname((lambda: None).__code__.co_filename) + os.sep
 
+# Not compiled here, for many a run needs none of them.
 # What a user types or pastes has such a file name; what a library generates has another.
-_TYPED = re.compile(r'<(stdin|console|input|doctest|pyshell|\w+-input)\b')
-_INSTALLED = re.compile(r'.*[\\/](?:site|dist)-packages(?=[\\/])', re.DOTALL)
-_BY_LAYOUT = re.compile(r'(?i)[\\/]lib(?:64)?[\\/](?:(?:python|pypy)[\d.]*t?[\\/])?[^\\/]*$')
-_ARCHIVE = re.compile(r'[\\/](?:python\d+\.zip|[^\\/]+\.(?:whl|egg))[\\/]')
+_TYPED = r'<(stdin|console|input|doctest|pyshell|\w+-input)\b'
+_INSTALLED = r'(?s).*[\\/](?:site|dist)-packages(?=[\\/])'
+_BY_LAYOUT = r'(?i)[\\/]lib(?:64)?[\\/](?:(?:python|pypy)[\d.]*t?[\\/])?[^\\/]*$'
+_ARCHIVE = r'[\\/](?:python\d+\.zip|[^\\/]+\.(?:whl|egg))[\\/]'
 # A limit for programs that compile code under ever new names.
 _MOST = 10_000
 
@@ -43,7 +44,7 @@ def _is_own(file: str, module_file: object) -> bool:
     if file.startswith('<'):
         # The file name of `python -c`, but of generated code, too.
         is_command = file == '<string>' and sys.argv[:1] == ['-c']
-        return is_command or _TYPED.match(file) is not None
+        return is_command or re.match(_TYPED, file) is not None
     if file.startswith(PACKAGE) or _is_in_library(os.path.abspath(file)):
         return False
     return _has_source(file) or _is_loaded_from(file, module_file)
@@ -64,16 +65,16 @@ def _is_loaded_from(file: str, module_file: object) -> bool:
 
 
 def _is_in_library(file: str) -> bool:
-    if os.path.normcase(file).startswith(_libraries()) or _ARCHIVE.search(file):
+    if os.path.normcase(file).startswith(_libraries()) or re.search(_ARCHIVE, file):
         return True
-    found = _INSTALLED.match(file)
+    found = re.match(_INSTALLED, file)
     return found is not None and _is_installed_into(found[0])
 
 
 @cache
 def _is_installed_into(directory: str) -> bool:
     """Return whether a directory of that name holds installed packages indeed."""
-    if _BY_LAYOUT.search(directory):
+    if re.search(_BY_LAYOUT, directory):
         return True
     try:
         return any(each.endswith(('.dist-info', '.egg-info')) for each in os.listdir(directory))
