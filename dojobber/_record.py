@@ -8,9 +8,10 @@ loaded for someone who sets a field, or asks what the fields are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever checks types has it; `typing` has had it since Python 3.11
     from typing_extensions import dataclass_transform
 else:
 
@@ -31,7 +32,7 @@ class _RecordType(type):
 
 
 class _OfDataclass:
-    """An attribute that a record has in common with the dataclass of the same fields."""
+    """An attribute that a record has in common with its dataclass."""
 
     __slots__ = ('_get',)
 
@@ -39,12 +40,18 @@ class _OfDataclass:
         self._get = get
 
     def __get__(self, record: object, owner: type) -> Any:
-        from dataclasses import make_dataclass
+        return self._get(_dataclass_of(owner))
 
-        fields: dict[str, Any] = {}
-        for each in reversed(owner.__mro__):
-            fields |= vars(each).get('__annotations__', {})
-        return self._get(make_dataclass(owner.__name__, fields.items(), frozen=True))
+
+@cache
+def _dataclass_of(cls: type) -> type:
+    """Return the dataclass of the same fields as a record."""
+    from dataclasses import make_dataclass
+
+    fields: dict[str, Any] = {}
+    for each in reversed(cls.__mro__):
+        fields |= vars(each).get('__annotations__', {})
+    return make_dataclass(cls.__name__, fields.items(), frozen=True)
 
 
 def _signature(cls: type) -> Any:

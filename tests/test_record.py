@@ -113,6 +113,7 @@ def test_record_passes_for_a_dataclass_of_its_fields() -> None:
     assert dataclasses.is_dataclass(Point) and dataclasses.is_dataclass(POINT)
     shown = [(each.name, each.type) for each in dataclasses.fields(POINT)]
     assert shown == [(each.name, each.type) for each in dataclasses.fields(Twin)]
+    assert dataclasses.fields(POINT) == dataclasses.fields(Point)  # they are made once
     assert dataclasses.asdict(POINT) == {'name': 'a', 'x': 1, 'y': 2}
     assert inspect.signature(Point) == inspect.signature(Twin)
     assert Point.__match_args__ == Twin.__match_args__  # type: ignore[attr-defined]
