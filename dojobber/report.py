@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ['Failure', 'JobReport', 'Report']
 
+# The attributes of a report that are pickled as they are.
+_PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
+
 
 class JobReport(Record):
     """Report of one Job.
@@ -147,17 +150,7 @@ class Report:
         version: the version of dojobber.
     """
 
-    __slots__ = (
-        'no_act',
-        'seconds',
-        'started',
-        'host',
-        'python',
-        'version',
-        '_results',
-        '_jobs',
-        '_mask',
-    )
+    __slots__ = (*_PLAIN, '_results', '_jobs')
 
     def __init__(self, results: Results, mask: Callable[[str], str] = str) -> None:
         """Make it from the results of a run; `DoJobber.report` does.
@@ -279,10 +272,6 @@ class Report:
         from dojobber._output.summary import summary
 
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
-
-
-# The fields that are pickled as they are.
-_PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
 
 
 def _make_report(attributes: Mapping[str, Any], packed: PackedEntries) -> Report:
