@@ -309,10 +309,9 @@ def _job_reports(results: Results) -> tuple[JobReport, ...]:
 def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocking) -> JobReport:
     graph, cleanups, name = results.graph, results.cleanups, results.graph.names[node]
     totals, last, zero = results.totals(node), results.last(node), results.started or 0.0
-    failure = results.failures.get(node)
-    if last is not None and outcome is Outcome.INTERRUPTED:
-        why = results.nodeexceptions.get(name)
-        last = last if last.exception is why else None  # else it is of the try before
+    why = results.nodeexceptions.get(name)
+    if last and outcome is Outcome.INTERRUPTED and last.exception is not why:
+        last = None  # it is of the try before
     seconds = {} if totals is None else totals.phase_seconds()
     if node in cleanups.seconds:
         seconds[Phase.CLEANUP.value] = cleanups.seconds[node]
@@ -330,7 +329,7 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
         gave_up=bool(last and last.gave_up),
         check_failure=last and last.check,
         run_failure=totals and totals.run,
-        failure=failure,
+        failure=results.failures.get(node),
         cleanup=cleanups.status(node),
         cleanup_failure=cleanups.failures.get(node),
         _node=node,
