@@ -266,11 +266,8 @@ class _Parts:
             f'<th scope="col" class="number">Seconds</th>{head}</tr></thead>\n<tbody>'
         )
         for entry, reason in zip(jobs, why):
-            yield (
-                f'{self._row(entry)}<td class="why">{reason}</td></tr>'
-                if head
-                else (f'{self._row(entry)}</tr>')
-            )
+            cell = f'<td class="why">{reason}</td>' if head else ''
+            yield f'{self._row(entry)}{cell}</tr>'
         yield '</tbody>\n</table>'
 
     def _row(self, entry: JobReport) -> str:
