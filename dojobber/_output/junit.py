@@ -123,12 +123,8 @@ def _element(tag: str, attributes: Mapping[str, str], text: str) -> str:
 
 def _spelled_attributes(attributes: Mapping[str, str]) -> str:
     """Return attributes as they stand in a tag; a reader would make spaces of bare line breaks."""
-    spelled = {key: _spelled(text) for key, text in attributes.items()}
-    whole = [
-        f' {key}="{text}"'.replace('\n', '&#10;').replace('\t', '&#9;')
-        for key, text in spelled.items()
-    ]
-    return ''.join(whole)
+    whole = ''.join(f' {key}="{_spelled(text)}"' for key, text in attributes.items())
+    return whole.replace('\n', '&#10;').replace('\t', '&#9;')
 
 
 def _spelled(text: str) -> str:
