@@ -15,9 +15,16 @@ from dojobber._exceptions import trace
 from dojobber._failures import Failure
 from dojobber._output.palette import LOOKS, WORDS
 from dojobber._output.reasons import reason_lines
-from dojobber._output.summary import blocking_weights, counted, fate
+from dojobber._output.summary import blocking_weights, fate
 from dojobber._output.svg import escape_markup, svg
-from dojobber._output.text import escape, escape_message, listed, truncate
+from dojobber._output.text import (
+    counted,
+    duration,
+    escape,
+    escape_message,
+    listed,
+    truncate,
+)
 from dojobber.outcome import Outcome, Phase
 from dojobber.report import JobReport, Report
 
@@ -437,9 +444,7 @@ def _duration(seconds: float) -> str:
     """Spell a time for people."""
     if seconds < 100:
         return f'{seconds:.2f} s' if seconds < 10 else f'{seconds:.1f} s'
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{minutes} min {rest} s'
+    return duration(round(seconds))
 
 
 def _tick(total: float) -> float:

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from dojobber import events
 from dojobber._output.status_line import StatusLine
-from dojobber._output.text import escape, truncate
+from dojobber._output.text import counted, duration, escape, truncate
 from dojobber._record import Record
 from dojobber.outcome import Phase
 
@@ -132,7 +132,7 @@ def _text(
 ) -> str:
     """Return the line, in which a long name gives way to what must be read."""
     activity, counts = now.activity, now.counts
-    before = f'{counts.get("done", 0)} of {now.jobs} Job{"s" if now.jobs > 1 else ""} done'
+    before = f'{counts.get("done", 0)} of {counted(now.jobs, "Job", "Jobs")} done'
     words = 'failed', 'would run', 'waiting'
     before += ''.join(f', {counts[word]} {word}' for word in words if counts.get(word))
     after = ''
@@ -154,13 +154,5 @@ def _about(activity: _Activity, clock: float) -> str:
     of = f' of {activity.allowed}' if math.isfinite(activity.allowed) else ''
     text = f' (try {number}{of})' if number > 1 else ''
     if seconds:
-        text += f' {"for" if seconds > 0 else "in"} {_duration(abs(seconds))}'
+        text += f' {"for" if seconds > 0 else "in"} {duration(abs(seconds))}'
     return text
-
-
-def _duration(seconds: int) -> str:
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f'{hours} h {minutes} min'
-    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'

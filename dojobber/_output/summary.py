@@ -14,6 +14,7 @@ from dojobber._output.palette import COLOURS, WORDS
 from dojobber._output.reasons import reason_lines
 from dojobber._output.text import (
     colorize,
+    counted,
     display_width,
     escape,
     listed_lines,
@@ -182,7 +183,3 @@ def fate(entry: JobReport) -> str:
 def _unbroken(text: str) -> str:
     """Return a text that is not broken at its spaces, but for one at its beginning."""
     return text[:1] + text[1:].replace(' ', _NO_BREAK)
-
-
-def counted(count: int, one: str, many: str) -> str:
-    return f'{count} {one if count == 1 else many}'

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dojobber._output.graph_layout import BOX_HEIGHT, Layout, Link, layout
 from dojobber._output.palette import WORDS, Look, look
-from dojobber._output.text import display_width, escape, truncate
+from dojobber._output.text import counted, display_width, escape, truncate
 from dojobber.outcome import Outcome
 
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
@@ -71,7 +71,7 @@ def _head(plan: Layout, outcomes: Sequence[Outcome | None]) -> list[str]:
     """Return what comes before the edges and boxes: also the words for who can't see them."""
     counts = Counter(outcomes)
     told = ', '.join(f'{counts[each]} {WORDS[each]}' for each in Outcome if counts[each])
-    jobs = f'{len(outcomes)} {"Job" if len(outcomes) == 1 else "Jobs"}'
+    jobs = counted(len(outcomes), 'Job', 'Jobs')
     size = f'width="{plan.width}" height="{plan.height}"'
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '

@@ -1,7 +1,7 @@
 """Text as a terminal can show it, whatever names and messages hold.
 
-Owns how odd characters are made visible, how wide text is, and whether colours are wanted. Writes
-nothing.
+Owns how odd characters are made visible, how numbers are spelled, how wide text is, and whether
+colours are wanted. Writes nothing.
 """
 
 from __future__ import annotations
@@ -160,6 +160,20 @@ def _more(count: int) -> str:
 def colorize(text: str, colour: str, colours: bool) -> str:
     """Return a text in a colour, if there are to be colours."""
     return f'\x1b[{_COLOURS[colour]}m{text}\x1b[0m' if colours else text
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number and the word for what it counts."""
+    return f'{count} {one if count == 1 else many}'
+
+
+def duration(seconds: int) -> str:
+    """Return a time in hours, minutes and seconds, without those that do not matter."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f'{hours} h {minutes} min'
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
 
 
 def columns(stream: Any) -> int:
