@@ -116,13 +116,12 @@ def mermaid(graph: Graph, outcomes: Mapping[str, Outcome], mask: Callable[[str],
         label = _mermaid_label(mask(name)) + _words(name, outcomes)
         lines.append(f'n{node}["{label}"]{mark}')
         lines += [f'n{node} --> n{dependency}' for dependency in graph.dependencies[node]]
-    used = {outcomes[name] for name in graph.names if name in outcomes}
-    for outcome in filter(used.__contains__, LOOKS):
-        fill, is_dashed = LOOKS[outcome].fill, LOOKS[outcome].is_dashed
-        dashes = ',stroke-dasharray:5 3' if is_dashed else ''
-        lines.append(
-            f'classDef {outcome} fill:{fill},color:#ffffff,stroke:{_MERMAID_STROKE}{dashes}'
-        )
+    used = {outcomes.get(name) for name in graph.names}
+    for outcome, drawn in LOOKS.items():
+        if outcome in used:
+            dashes = ',stroke-dasharray:5 3' if drawn.is_dashed else ''
+            looks = f'fill:{drawn.fill},color:#ffffff,stroke:{_MERMAID_STROKE}{dashes}'
+            lines.append(f'classDef {outcome} {looks}')
     return 'flowchart TD\n' + ''.join(f'    {line}\n' for line in lines)
 
 
