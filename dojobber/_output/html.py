@@ -15,7 +15,7 @@ from dojobber._exceptions import trace
 from dojobber._failures import Failure
 from dojobber._output.palette import LOOKS, WORDS
 from dojobber._output.reasons import reason_lines
-from dojobber._output.summary import blocking_weights, fate
+from dojobber._output.summary import blocking_weights, fate, why_failed
 from dojobber._output.svg import escape_markup, svg
 from dojobber._output.text import (
     counted,
@@ -424,14 +424,10 @@ def _caption(jobs: Sequence[JobReport]) -> str:
 
 def _failures(entry: JobReport) -> Iterator[tuple[str, Failure]]:
     """Yield what is to be told in full, with the phase that it comes from."""
-    run, last = entry.run_failure, entry.failure
     if entry.outcome is Outcome.WOULD_RUN and entry.check_failure is not None:
         yield Phase.CHECK, entry.check_failure
     if entry.outcome in _BAD:
-        if run is not None:
-            yield Phase.RUN, run
-        if last is not None and (run is None or run.exception is not last.exception):
-            yield entry.phase or 'try', last
+        yield from why_failed(entry)
     if entry.cleanup_failure is not None:
         yield Phase.CLEANUP, entry.cleanup_failure
 
