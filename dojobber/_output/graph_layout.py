@@ -169,8 +169,6 @@ class _Net:
 
     def neighbours(self, linked: list[list[int]]) -> list[list[int]]:
         """Return what each vertex is linked to, `below` or `above`, without those in lanes."""
-        if not self.lanes:
-            return linked
         return [[each for each in others if each not in self.lanes] for others in linked]
 
     def _add_edges(self, node: int, dependencies: Sequence[int], in_lane: bool) -> None:
@@ -243,18 +241,16 @@ def _reorder(net: _Net) -> None:
     for sweep in range(_ORDER_SWEEPS):
         if not least:
             break
-        rows = _swept(rows, below if sweep % 2 else above, bool(sweep % 2), len(net.first))
+        rows = _swept(rows, below if sweep % 2 else above, bool(sweep % 2))
         crossings = _crossings(net, rows)
         if crossings < least:
             best, least = rows, crossings
     net.rows = best
 
 
-def _swept(
-    rows: list[list[int]], neighbours: list[list[int]], upwards: bool, vertices: int
-) -> list[list[int]]:
+def _swept(rows: list[list[int]], neighbours: list[list[int]], upwards: bool) -> list[list[int]]:
     """Return the layers, each sorted by the mean place of the neighbours in the one before it."""
-    places = [0.0] * vertices
+    places = [0.0] * len(neighbours)
     swept = []
     for row in reversed(rows) if upwards else rows:
         _number(row, places)
@@ -402,11 +398,10 @@ def _assembled(net: _Net, x: list[float], widths: Sequence[float]) -> Layout:
 
 def _tops(net: _Net, x: list[float]) -> list[int]:
     """Return where each layer begins."""
-    farthest = [0.0] * len(net.rows)
-    for layer, row in enumerate(net.rows):
-        for vertex in row:
-            for other in net.below[vertex]:
-                if other not in net.lanes:
-                    farthest[layer] = max(farthest[layer], abs(x[other] - x[vertex]))
-    gaps = [min(max(round(_SLOPE * each), _LEAST_GAP), _MOST_GAP) for each in farthest[:-1]]
-    return [*accumulate((BOX_HEIGHT + gap for gap in gaps), initial=_MARGIN)]
+    below = net.neighbours(net.below)
+    tops = [_MARGIN]
+    for row in net.rows[:-1]:
+        ways = [abs(x[other] - x[vertex]) for vertex in row for other in below[vertex]]
+        gap = min(max(round(_SLOPE * max(ways, default=0)), _LEAST_GAP), _MOST_GAP)
+        tops.append(tops[-1] + BOX_HEIGHT + gap)
+    return tops
