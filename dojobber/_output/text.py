@@ -46,7 +46,11 @@ def truncate(text: str, width: int) -> str:
     if display_width(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
-    return text[: _fitting(text, width - len(dots))] + dots
+    count, left = 0, width - len(dots)
+    while left >= _cells(text[count]):
+        left -= _cells(text[count])
+        count += 1
+    return text[:count] + dots
 
 
 def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[str]:
@@ -90,15 +94,6 @@ def _broken(line: str, width: int, later: str) -> list[str]:
             start, left = place, width - display_width(later) - _cells(character)
     parts.append(line[start:])
     return [parts[0], *(later + each for each in parts[1:])]
-
-
-def _fitting(text: str, width: int) -> int:
-    """Return the number of characters of a wider text that fit into a width."""
-    count, left = 0, width
-    while left >= _cells(text[count]):
-        left -= _cells(text[count])
-        count += 1
-    return count
 
 
 def _without_middle(text: str, most: int) -> str:
