@@ -63,19 +63,17 @@ def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[st
         later: begins the others.
         most: the number of lines at most; what is left out is before the last one.
     """
-    lines: list[str] = []
-    line, begins = first, True
     text = escape(_without_middle(text, 4 * width * most))
-    for word in text.split(' '):
-        longer = line + word if begins else f'{line} {word}'
-        is_too_long = display_width(later + word) > width
-        if not begins and not is_too_long and display_width(longer) > width:
+    word, *words = text.split(' ')
+    lines = _broken(first + word, width, later)
+    for word in words:
+        line = lines.pop()
+        longer = f'{line} {word}'
+        # A word that is too long for any line begins in this one.
+        if display_width(longer) > width >= display_width(later + word):
             lines.append(line)
             longer = later + word
-        *full, line = _broken(longer, width, later)
-        lines += full
-        begins = False
-    lines.append(line)
+        lines += _broken(longer, width, later)
     if len(lines) > most:
         end = truncate(text[::-1], width - display_width(later))[::-1]
         lines[most - 1 :] = [later + end]
@@ -131,21 +129,16 @@ def listed_lines(names: Sequence[str], width: int, first: str, later: str, most:
         most: the number of lines at most.
     """
     lines: list[str] = []
-    begin, start = first, 0
-    while len(lines) < most - 1 and start < len(names):
-        line = begin + truncate(escape(names[start]), width - display_width(begin) - 1)
-        start += 1
-        while start < len(names):
-            longer = f'{line}, {escape(names[start])}'
-            if display_width(longer) >= width:
-                break
-            line = longer
-            start += 1
-        lines.append(line + ',' if start < len(names) else line)
-        begin = later
-    if start < len(names):
-        lines.append(begin + listed(names[start:], width - display_width(begin)))
-    return lines
+    for number, name in enumerate(names):
+        begin = later if lines else first
+        room = width - display_width(begin)
+        if lines and display_width(longer := f'{lines[-1]} {escape(name)},') <= width:
+            lines[-1] = longer
+        elif len(lines) < most - 1:
+            lines.append(f'{begin}{truncate(escape(name), room - 1)},')
+        else:
+            return [*lines, begin + listed(names[number:], room)]
+    return [*lines[:-1], lines[-1][:-1]]
 
 
 def _more(count: int) -> str:
