@@ -35,7 +35,7 @@ _SPACES = re.compile(r'\A | \Z|(?<= ) ')
 # Can be seen on light pages and on dark ones.
 _MERMAID_STROKE = '#8a9099'
 
-_DOT_ESCAPES = {'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'}
+_DOT_ESCAPES = str.maketrans({'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'})
 
 
 def text(
@@ -168,10 +168,10 @@ def _dot_looks(outcome: Outcome | None, is_rechecked: bool) -> str:
 
 def _dot_label(name: str) -> str:
     """Spell a name so that it is drawn as it is, with control characters made visible."""
-    return ''.join(_DOT_ESCAPES.get(each) or _drawn(each) for each in name)
+    return ''.join(map(_drawn, name)).translate(_DOT_ESCAPES)
 
 
 def _drawn(character: str) -> str:
     # The last two there can't be in XML, which SVG is, either.
     is_odd = unicodedata.category(character) in ('Cc', 'Cs') or character in '\ufffe\uffff'
-    return _dot_label(repr(character)[1:-1]) if is_odd else character
+    return repr(character)[1:-1] if is_odd and character != '\n' else character
