@@ -157,8 +157,7 @@ class _Net:
         self.above: list[list[int]] = [[] for _ in layers]
         #: The dummies in lanes.
         self.lanes: set[int] = set()
-        spans = _spans(dependencies, layers)
-        in_lanes = _longest(spans, 8 * self.nodes + 1000)
+        in_lanes = _longest(dependencies, layers, 8 * self.nodes + 1000)
         for node in _dependents_first(dependencies):
             if dependencies[node]:
                 self._add_edges(node, dependencies[node], node in in_lanes)
@@ -216,16 +215,13 @@ class _Net:
                 stack += reversed(self.below[vertex])
 
 
-def _spans(dependencies: Sequence[Sequence[int]], layers: list[int]) -> list[int]:
-    """Return how many layers the edges of each node pass through."""
-    return [
+def _longest(dependencies: Sequence[Sequence[int]], layers: list[int], most: int) -> set[int]:
+    """Return the nodes of the longest edges, so that the others have so many dummies at most."""
+    # How many layers the edges of each node pass through.
+    spans = [
         max((layers[each] for each in below), default=layer + 1) - layer - 1
         for below, layer in zip(dependencies, layers)
     ]
-
-
-def _longest(spans: list[int], most: int) -> set[int]:
-    """Return the nodes of the longest edges, so that the others have so many dummies at most."""
     by_span = sorted(range(len(spans)), key=spans.__getitem__)
     totals = accumulate(spans[node] for node in by_span)
     return {node for node, total in zip(by_span, totals) if total > most}
