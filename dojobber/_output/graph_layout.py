@@ -356,9 +356,8 @@ def _put(row: list[int], x: list[float], space: list[float], weights: list[float
 
 def _add_lanes(net: _Net, x: list[float], right: float) -> None:
     """Set the x of each dummy in a lane, to the right of all boxes."""
-    ends: dict[int, int] = {}
-    for dummy in sorted(net.lanes):  # Of each node from above to below.
-        ends[net.owner[dummy]] = net.last[dummy]
+    # The dummies of a node were made from above to below: here the last one counts.
+    ends = {net.owner[dummy]: net.last[dummy] for dummy in sorted(net.lanes)}
     lanes: dict[int, int] = {}
     # The last layer and the number of each lane that is taken.
     taken: list[tuple[int, int]] = []
