@@ -104,7 +104,9 @@ def _only_root(module: ModuleType, place: str) -> type[Job]:
         ConfigurationError: there is none, or more than one.
     """
     found: list[type[Job]] = list(dict.fromkeys(filter(is_job, vars(module).values())))
-    own = [each for each in found if each not in _LIBRARY and _is_of(module, each)]
+    # A clone of the library's own Jobs names the library as its module.
+    modules = module.__name__, Job.__module__
+    own = [each for each in found if each not in _LIBRARY and each.__module__ in modules]
     needed = _needed(own)
     roots = [each for each in own if each not in needed and not each.__subclasses__()]
     if len(roots) == 1:
@@ -113,11 +115,6 @@ def _only_root(module: ModuleType, place: str) -> type[Job]:
         raise ConfigurationError(f'{place} has no Jobs')
     names = ', '.join(name for name, each in vars(module).items() if each in (roots or own))
     raise ConfigurationError(f'{place} needs a root, such as {place}:ROOT, out of these: {names}')
-
-
-def _is_of(module: ModuleType, job: type[Job]) -> bool:
-    """Return whether a Job is of a module; a clone of the library's Jobs is of where it is."""
-    return job.__module__ in (module.__name__, Job.__module__)
 
 
 def _needed(jobs: list[type[Job]]) -> set[type[Job]]:

@@ -138,16 +138,14 @@ def _add_flag(group: Any, long: str, text: str, short: str = '', **settings: Any
     from argparse import ArgumentError
 
     settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
-    if short:
+    both = (short, long) if short else (long,)
+    for names in both, (long,):
         with suppress(ArgumentError):
-            group.add_argument(short, long, **settings)
+            group.add_argument(*names, **settings)
             return
-    try:
-        group.add_argument(long, **settings)
-    except ArgumentError:
-        raise ConfigurationError(
-            f'main() adds {long} to the parser; take it out or give it another name'
-        ) from None
+    raise ConfigurationError(
+        f'main() adds {long} to the parser; take it out or give it another name'
+    )
 
 
 def _command(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dojobber._failures import Failure
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from dojobber._executors.reports import PackedEntries
 
 __all__ = ['Failure', 'JobReport', 'Report']
+
+# The attributes of a report that are pickled as they are.
+_PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
 
 
 class JobReport(Record):
@@ -146,17 +150,7 @@ class Report:
         version: the version of dojobber.
     """
 
-    __slots__ = (
-        'no_act',
-        'seconds',
-        'started',
-        'host',
-        'python',
-        'version',
-        '_results',
-        '_jobs',
-        '_mask',
-    )
+    __slots__ = (*_PLAIN, '_results', '_jobs')
 
     def __init__(self, results: Results, mask: Callable[[str], str] = str) -> None:
         """Make it from the results of a run; `DoJobber.report` does.
@@ -280,10 +274,6 @@ class Report:
         return summary(self.jobs, self.seconds, shutil.get_terminal_size().columns, mask=self._mask)
 
 
-# The fields that are pickled as they are.
-_PLAIN = 'no_act', 'seconds', 'started', 'host', 'python', 'version', '_mask'
-
-
 def _make_report(attributes: Mapping[str, Any], packed: PackedEntries) -> Report:
     """Make a report from its pickle."""
     from dojobber._executors.reports import unpack
@@ -319,10 +309,9 @@ def _job_reports(results: Results) -> tuple[JobReport, ...]:
 def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocking) -> JobReport:
     graph, cleanups, name = results.graph, results.cleanups, results.graph.names[node]
     totals, last, zero = results.totals(node), results.last(node), results.started or 0.0
-    failure = results.failures.get(node)
-    if last is not None and outcome is Outcome.INTERRUPTED:
-        why = results.nodeexceptions.get(name)
-        last = last if last.exception is why else None  # else it is of the try before
+    why = results.nodeexceptions.get(name)
+    if last and outcome is Outcome.INTERRUPTED and last.exception is not why:
+        last = None  # it is of the try before
     seconds = {} if totals is None else totals.phase_seconds()
     if node in cleanups.seconds:
         seconds[Phase.CLEANUP.value] = cleanups.seconds[node]
@@ -340,7 +329,7 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
         gave_up=bool(last and last.gave_up),
         check_failure=last and last.check,
         run_failure=totals and totals.run,
-        failure=failure,
+        failure=results.failures.get(node),
         cleanup=cleanups.status(node),
         cleanup_failure=cleanups.failures.get(node),
         _node=node,
@@ -351,59 +340,47 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
 class _Blocking:
     """The pairs of failed and blocked Jobs, computed on demand and cached."""
 
-    __slots__ = ('_outcomes', '_names', '_dependencies', '_roots', '_blocked_above')
-
     def __init__(self, outcomes: Sequence[Outcome], graph: Graph) -> None:
         self._outcomes = outcomes
         self._names = graph.names
         self._dependencies = graph.dependencies
-        self._roots: dict[int, tuple[int, ...]] = {}
-        #: For each Job the blocked ones that depend on it directly; empty until asked for.
-        self._blocked_above: dict[int, list[int]] = {}
 
     def blocked_by(self, node: int) -> tuple[str, ...]:
         """Return the failed Jobs that a blocked one depends on, over blocked ones only."""
-        return tuple(self._names[each] for each in self._roots_of(node))
+        return tuple(self._names[each] for each in self._roots[node])
 
     def blocks(self, node: int) -> tuple[str, ...]:
         """Return the Jobs that a failed one blocks, directly or not."""
-        self._look_above()
         found = {node}
         reached = [node]
         while reached:
-            new = set(self._blocked_above.get(reached.pop(), ())) - found
+            new = set(self._blocked_above[reached.pop()]) - found
             found |= new
             reached += new
         return tuple(self._names[each] for each in sorted(found - {node}))
 
-    def _look_above(self) -> None:
-        if not self._blocked_above:
-            for blocked, dependencies in enumerate(self._dependencies):
-                if self._outcomes[blocked] is Outcome.BLOCKED:
-                    for each in dependencies:
-                        self._blocked_above.setdefault(each, []).append(blocked)
+    @cached_property
+    def _roots(self) -> dict[int, tuple[int, ...]]:
+        """For each blocked Job the failed ones that block it; for a failed one itself."""
+        roots: dict[int, tuple[int, ...]] = {}
+        for node, outcome in enumerate(self._outcomes):  # dependencies come first
+            if outcome in BLOCKING:
+                below = [roots[each] for each in self._dependencies[node] if each in roots]
+                roots[node] = _joined(below) if below else (node,)
+        return roots
 
-    def _roots_of(self, node: int) -> tuple[int, ...]:
-        path = [node]
-        while path:
-            node = path[-1]
-            below = [] if node in self._roots else self._stuck(node)
-            missing = [each for each in below if each not in self._roots]
-            path += missing
-            if not missing:
-                path.pop()
-                self._roots.setdefault(node, self._joined(node, below))
-        return self._roots[node]
+    @cached_property
+    def _blocked_above(self) -> list[list[int]]:
+        """For each Job the blocked ones that depend on it directly."""
+        above: list[list[int]] = [[] for _ in self._outcomes]
+        for node, outcome in enumerate(self._outcomes):
+            if outcome is Outcome.BLOCKED:
+                for each in self._dependencies[node]:
+                    above[each].append(node)
+        return above
 
-    def _stuck(self, node: int) -> list[int]:
-        """Return those of a Job's dependencies that failed or are blocked."""
-        return [each for each in self._dependencies[node] if self._outcomes[each] in BLOCKING]
 
-    def _joined(self, node: int, below: list[int]) -> tuple[int, ...]:
-        """Join the roots of some dependencies; mostly they share one tuple."""
-        if not below:
-            return (node,)
-        parts = {id(self._roots[each]): self._roots[each] for each in below}
-        if len(parts) == 1:
-            return self._roots[below[0]]
-        return tuple(sorted(set().union(*parts.values())))
+def _joined(parts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Join the roots of some dependencies; mostly they share one tuple."""
+    distinct = {id(each): each for each in parts}
+    return parts[0] if len(distinct) == 1 else tuple(sorted(set().union(*distinct.values())))

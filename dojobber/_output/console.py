@@ -81,11 +81,9 @@ class Console:
         if self._debug:
             from textwrap import indent
 
-            line += f'\n  Error was:\n{indent(self._trace(error), "  ")}'
-        write(line if line.endswith('\n') else f'{line}\n')
-
-    def _trace(self, error: BaseException) -> str:
-        return escape_message(self._mask(trace(error)))
+            text = escape_message(self._mask(trace(error)))
+            line += f'\n  Error was:\n{indent(text, "  ")}'
+        write(line.removesuffix('\n') + '\n')
 
 
 def print_summary(

@@ -35,7 +35,7 @@ _SPACES = re.compile(r'\A | \Z|(?<= ) ')
 # Can be seen on light pages and on dark ones.
 _MERMAID_STROKE = '#8a9099'
 
-_DOT_ESCAPES = {'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'}
+_DOT_ESCAPES = str.maketrans({'\\': r'\\', '"': r'\"', '\n': r'\n', '&': '&amp;'})
 
 
 def text(
@@ -116,13 +116,12 @@ def mermaid(graph: Graph, outcomes: Mapping[str, Outcome], mask: Callable[[str],
         label = _mermaid_label(mask(name)) + _words(name, outcomes)
         lines.append(f'n{node}["{label}"]{mark}')
         lines += [f'n{node} --> n{dependency}' for dependency in graph.dependencies[node]]
-    used = {outcomes[name] for name in graph.names if name in outcomes}
-    for outcome in filter(used.__contains__, LOOKS):
-        fill, is_dashed = LOOKS[outcome].fill, LOOKS[outcome].is_dashed
-        dashes = ',stroke-dasharray:5 3' if is_dashed else ''
-        lines.append(
-            f'classDef {outcome} fill:{fill},color:#ffffff,stroke:{_MERMAID_STROKE}{dashes}'
-        )
+    used = {outcomes.get(name) for name in graph.names}
+    for outcome, drawn in LOOKS.items():
+        if outcome in used:
+            dashes = ',stroke-dasharray:5 3' if drawn.is_dashed else ''
+            looks = f'fill:{drawn.fill},color:#ffffff,stroke:{_MERMAID_STROKE}{dashes}'
+            lines.append(f'classDef {outcome} {looks}')
     return 'flowchart TD\n' + ''.join(f'    {line}\n' for line in lines)
 
 
@@ -169,10 +168,10 @@ def _dot_looks(outcome: Outcome | None, is_rechecked: bool) -> str:
 
 def _dot_label(name: str) -> str:
     """Spell a name so that it is drawn as it is, with control characters made visible."""
-    return ''.join(_DOT_ESCAPES.get(each) or _drawn(each) for each in name)
+    return ''.join(map(_drawn, name)).translate(_DOT_ESCAPES)
 
 
 def _drawn(character: str) -> str:
     # The last two there can't be in XML, which SVG is, either.
     is_odd = unicodedata.category(character) in ('Cc', 'Cs') or character in '\ufffe\uffff'
-    return _dot_label(repr(character)[1:-1]) if is_odd else character
+    return repr(character)[1:-1] if is_odd and character != '\n' else character

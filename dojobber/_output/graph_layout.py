@@ -157,8 +157,7 @@ class _Net:
         self.above: list[list[int]] = [[] for _ in layers]
         #: The dummies in lanes.
         self.lanes: set[int] = set()
-        spans = _spans(dependencies, layers)
-        in_lanes = _longest(spans, 8 * self.nodes + 1000)
+        in_lanes = _longest(dependencies, layers, 8 * self.nodes + 1000)
         for node in _dependents_first(dependencies):
             if dependencies[node]:
                 self._add_edges(node, dependencies[node], node in in_lanes)
@@ -169,8 +168,6 @@ class _Net:
 
     def neighbours(self, linked: list[list[int]]) -> list[list[int]]:
         """Return what each vertex is linked to, `below` or `above`, without those in lanes."""
-        if not self.lanes:
-            return linked
         return [[each for each in others if each not in self.lanes] for others in linked]
 
     def _add_edges(self, node: int, dependencies: Sequence[int], in_lane: bool) -> None:
@@ -218,16 +215,13 @@ class _Net:
                 stack += reversed(self.below[vertex])
 
 
-def _spans(dependencies: Sequence[Sequence[int]], layers: list[int]) -> list[int]:
-    """Return how many layers the edges of each node pass through."""
-    return [
+def _longest(dependencies: Sequence[Sequence[int]], layers: list[int], most: int) -> set[int]:
+    """Return the nodes of the longest edges, so that the others have so many dummies at most."""
+    # How many layers the edges of each node pass through.
+    spans = [
         max((layers[each] for each in below), default=layer + 1) - layer - 1
         for below, layer in zip(dependencies, layers)
     ]
-
-
-def _longest(spans: list[int], most: int) -> set[int]:
-    """Return the nodes of the longest edges, so that the others have so many dummies at most."""
     by_span = sorted(range(len(spans)), key=spans.__getitem__)
     totals = accumulate(spans[node] for node in by_span)
     return {node for node, total in zip(by_span, totals) if total > most}
@@ -243,18 +237,16 @@ def _reorder(net: _Net) -> None:
     for sweep in range(_ORDER_SWEEPS):
         if not least:
             break
-        rows = _swept(rows, below if sweep % 2 else above, bool(sweep % 2), len(net.first))
+        rows = _swept(rows, below if sweep % 2 else above, bool(sweep % 2))
         crossings = _crossings(net, rows)
         if crossings < least:
             best, least = rows, crossings
     net.rows = best
 
 
-def _swept(
-    rows: list[list[int]], neighbours: list[list[int]], upwards: bool, vertices: int
-) -> list[list[int]]:
+def _swept(rows: list[list[int]], neighbours: list[list[int]], upwards: bool) -> list[list[int]]:
     """Return the layers, each sorted by the mean place of the neighbours in the one before it."""
-    places = [0.0] * vertices
+    places = [0.0] * len(neighbours)
     swept = []
     for row in reversed(rows) if upwards else rows:
         _number(row, places)
@@ -364,9 +356,8 @@ def _put(row: list[int], x: list[float], space: list[float], weights: list[float
 
 def _add_lanes(net: _Net, x: list[float], right: float) -> None:
     """Set the x of each dummy in a lane, to the right of all boxes."""
-    ends: dict[int, int] = {}
-    for dummy in sorted(net.lanes):  # Of each node from above to below.
-        ends[net.owner[dummy]] = net.last[dummy]
+    # The dummies of a node were made from above to below: here the last one counts.
+    ends = {net.owner[dummy]: net.last[dummy] for dummy in sorted(net.lanes)}
     lanes: dict[int, int] = {}
     # The last layer and the number of each lane that is taken.
     taken: list[tuple[int, int]] = []
@@ -402,11 +393,10 @@ def _assembled(net: _Net, x: list[float], widths: Sequence[float]) -> Layout:
 
 def _tops(net: _Net, x: list[float]) -> list[int]:
     """Return where each layer begins."""
-    farthest = [0.0] * len(net.rows)
-    for layer, row in enumerate(net.rows):
-        for vertex in row:
-            for other in net.below[vertex]:
-                if other not in net.lanes:
-                    farthest[layer] = max(farthest[layer], abs(x[other] - x[vertex]))
-    gaps = [min(max(round(_SLOPE * each), _LEAST_GAP), _MOST_GAP) for each in farthest[:-1]]
-    return [*accumulate((BOX_HEIGHT + gap for gap in gaps), initial=_MARGIN)]
+    below = net.neighbours(net.below)
+    tops = [_MARGIN]
+    for row in net.rows[:-1]:
+        ways = [abs(x[other] - x[vertex]) for vertex in row for other in below[vertex]]
+        gap = min(max(round(_SLOPE * max(ways, default=0)), _LEAST_GAP), _MOST_GAP)
+        tops.append(tops[-1] + BOX_HEIGHT + gap)
+    return tops

@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 #: The formats that are asked for most; Graphviz knows many more.
 PictureFormat: TypeAlias = Literal['gif', 'jpg', 'pdf', 'png', 'ps', 'svg', 'webp']
 
+# The programs that are started, and the packages that have them.
+_PACKAGES = {'dot': 'Graphviz', 'display': 'ImageMagick'}
 # Browsers of `webbrowser` that would take over the terminal, and wait for the user.
 _TEXT_BROWSERS = {'elinks', 'links', 'lynx', 'w3m', 'www-browser'}
 
@@ -38,7 +40,7 @@ def draw(dot: str, fmt: str, draw_svg: Callable[[], str]) -> bytes:
     """
     if fmt == 'svg' and shutil.which('dot') is None:
         return draw_svg().encode()
-    return _feed('dot', [f'-T{fmt}'], dot.encode(), 'Graphviz')
+    return _feed('dot', f'-T{fmt}', dot.encode())
 
 
 def write(picture: bytes, filed: str | os.PathLike[str] | Writable) -> None:
@@ -80,8 +82,7 @@ def show(dot: str, draw_svg: Callable[[], str]) -> None:
         RuntimeError: there is neither, or what there is fails.
     """
     if shutil.which('dot') and shutil.which('display'):
-        picture = _feed('dot', ['-Tpng'], dot.encode(), 'Graphviz')
-        _feed('display', ['png:-'], picture, 'ImageMagick')
+        _feed('display', 'png:-', draw(dot, 'png', draw_svg))
     else:
         _browse(draw_svg())
 
@@ -107,25 +108,24 @@ def _browse(svg: str) -> None:
 
 
 def _no_viewer() -> RuntimeError:
-    packages = {'dot': 'Graphviz', 'display': 'ImageMagick'}
-    missing = [program for program in packages if shutil.which(program) is None]
+    missing = [program for program in _PACKAGES if shutil.which(program) is None]
     verb = 'was' if len(missing) == 1 else 'were'
-    install = ' and '.join(packages[program] for program in missing)
+    install = ' and '.join(_PACKAGES[program] for program in missing)
     return RuntimeError(
         f'{" and ".join(map(repr, missing))} {verb} not found;'
         f' install {install}, or a graphical web browser'
     )
 
 
-def _feed(program: str, arguments: list[str], data: bytes, package: str) -> bytes:
+def _feed(program: str, argument: str, data: bytes) -> bytes:
     """Give data to a program and return what it answers."""
     import subprocess
 
-    path = shutil.which(program)
+    path, package = shutil.which(program), _PACKAGES[program]
     if path is None:
         raise RuntimeError(f'{program!r} was not found; install {package}')
     try:
-        done = subprocess.run([path, *arguments], input=data, capture_output=True)
+        done = subprocess.run([path, argument], input=data, capture_output=True)
     except (OSError, ValueError) as error:
         raise RuntimeError(f'{program!r} can not be started: {error}; install {package}') from error
     if done.returncode:

@@ -15,9 +15,16 @@ from dojobber._exceptions import trace
 from dojobber._failures import Failure
 from dojobber._output.palette import LOOKS, WORDS
 from dojobber._output.reasons import reason_lines
-from dojobber._output.summary import blocking_weights, counted, fate
+from dojobber._output.summary import blocking_weights, fate, why_failed
 from dojobber._output.svg import escape_markup, svg
-from dojobber._output.text import escape, escape_message, listed, truncate
+from dojobber._output.text import (
+    counted,
+    duration,
+    escape,
+    escape_message,
+    listed,
+    truncate,
+)
 from dojobber.outcome import Outcome, Phase
 from dojobber.report import JobReport, Report
 
@@ -266,11 +273,8 @@ class _Parts:
             f'<th scope="col" class="number">Seconds</th>{head}</tr></thead>\n<tbody>'
         )
         for entry, reason in zip(jobs, why):
-            yield (
-                f'{self._row(entry)}<td class="why">{reason}</td></tr>'
-                if head
-                else (f'{self._row(entry)}</tr>')
-            )
+            cell = f'<td class="why">{reason}</td>' if head else ''
+            yield f'{self._row(entry)}{cell}</tr>'
         yield '</tbody>\n</table>'
 
     def _row(self, entry: JobReport) -> str:
@@ -420,14 +424,10 @@ def _caption(jobs: Sequence[JobReport]) -> str:
 
 def _failures(entry: JobReport) -> Iterator[tuple[str, Failure]]:
     """Yield what is to be told in full, with the phase that it comes from."""
-    run, last = entry.run_failure, entry.failure
     if entry.outcome is Outcome.WOULD_RUN and entry.check_failure is not None:
         yield Phase.CHECK, entry.check_failure
     if entry.outcome in _BAD:
-        if run is not None:
-            yield Phase.RUN, run
-        if last is not None and (run is None or run.exception is not last.exception):
-            yield entry.phase or 'try', last
+        yield from why_failed(entry)
     if entry.cleanup_failure is not None:
         yield Phase.CLEANUP, entry.cleanup_failure
 
@@ -440,9 +440,7 @@ def _duration(seconds: float) -> str:
     """Spell a time for people."""
     if seconds < 100:
         return f'{seconds:.2f} s' if seconds < 10 else f'{seconds:.1f} s'
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{minutes} min {rest} s'
+    return duration(round(seconds))
 
 
 def _tick(total: float) -> float:

@@ -93,18 +93,18 @@ def _case(module: str, job: Mapping[str, Any], result: tuple[str, dict[str, str]
     tag, attributes, text = result
     names = {'name': job['name'], 'classname': module, 'time': _seconds(job['seconds'])}
     within = [_element(tag, attributes, text)] if tag else []
-    for name in 'stdout', 'stderr':
-        outputs = _outputs(job, name)
-        if outputs:
-            within.append(_element(f'system-{name[3:]}', {}, '\n'.join(outputs)))
+    for name in 'out', 'err':
+        output = _outputs(job, f'std{name}')
+        if output:
+            within.append(_element(f'system-{name}', {}, output))
     return '\n'.join(_nested('testcase', names, within))
 
 
-def _outputs(job: Mapping[str, Any], name: str) -> list[str]:
+def _outputs(job: Mapping[str, Any], name: str) -> str:
     """Return the outputs of the processes that failed in a Job, each once."""
     keys = 'check_exception', 'run_exception', 'exception', 'cleanup_exception'
     found = [job[key][name] for key in keys if job[key] and job[key][name]]
-    return list(dict.fromkeys(found))
+    return '\n'.join(dict.fromkeys(found))
 
 
 def _seconds(number: float) -> str:
@@ -123,17 +123,10 @@ def _element(tag: str, attributes: Mapping[str, str], text: str) -> str:
 
 def _spelled_attributes(attributes: Mapping[str, str]) -> str:
     """Return attributes as they stand in a tag; a reader would make spaces of bare line breaks."""
-    spelled = {key: _spelled(text) for key, text in attributes.items()}
-    whole = [
-        f' {key}="{text}"'.replace('\n', '&#10;').replace('\t', '&#9;')
-        for key, text in spelled.items()
-    ]
-    return ''.join(whole)
+    whole = ''.join(f' {key}="{_spelled(text)}"' for key, text in attributes.items())
+    return whole.replace('\n', '&#10;').replace('\t', '&#9;')
 
 
 def _spelled(text: str) -> str:
-    return _ODD.sub(lambda found: f'&#{ord(found[0])};', _NOT_IN_XML.sub(_escape, text))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return repr(found[0])[1:-1]
+    text = _NOT_IN_XML.sub(lambda found: repr(found[0])[1:-1], text)
+    return _ODD.sub(lambda found: f'&#{ord(found[0])};', text)

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from dojobber import events
 from dojobber._output.status_line import StatusLine
-from dojobber._output.text import escape, truncate
+from dojobber._output.text import counted, duration, escape, truncate
 from dojobber._record import Record
 from dojobber.outcome import Phase
 
@@ -124,28 +124,23 @@ class Progress:
         return _Snapshot(self._snapshot.jobs, counts, first, len(activities) - 1)
 
     def _text(self, width: int) -> str:
-        return _text(self._snapshot, self._clock(), width, self._is_interrupted, self._mask)
-
-
-def _text(
-    now: _Snapshot, clock: float, width: int, is_interrupted: bool, mask: Callable[[str], str]
-) -> str:
-    """Return the line, in which a long name gives way to what must be read."""
-    activity, counts = now.activity, now.counts
-    before = f'{counts.get("done", 0)} of {now.jobs} Job{"s" if now.jobs > 1 else ""} done'
-    words = 'failed', 'would run', 'waiting'
-    before += ''.join(f', {counts[word]} {word}' for word in words if counts.get(word))
-    after = ''
-    if is_interrupted:
-        before, after = 'Interrupted', '; Ctrl-C again gives up'
-        if activity is None or activity.instant > clock:
-            return before + after
-    if activity is None:
-        return before
-    link = '; next ' if activity.instant > clock else ', waits for ' if is_interrupted else '; '
-    after = _about(activity, clock) + (f' and {now.more} more' if now.more else '') + after
-    label = escape(mask(activity.label))
-    return before + link + truncate(label, max(width - len(before + link + after), 4)) + after
+        """Return the line, in which a long name gives way to what must be read."""
+        now, clock, is_interrupted = self._snapshot, self._clock(), self._is_interrupted
+        activity, counts = now.activity, now.counts
+        before = f'{counts.get("done", 0)} of {counted(now.jobs, "Job", "Jobs")} done'
+        words = 'failed', 'would run', 'waiting'
+        before += ''.join(f', {counts[word]} {word}' for word in words if counts.get(word))
+        after = ''
+        if is_interrupted:
+            before, after = 'Interrupted', '; Ctrl-C again gives up'
+            if activity is None or activity.instant > clock:
+                return before + after
+        if activity is None:
+            return before
+        link = '; next ' if activity.instant > clock else ', waits for ' if is_interrupted else '; '
+        after = _about(activity, clock) + (f' and {now.more} more' if now.more else '') + after
+        label = escape(self._mask(activity.label))
+        return before + link + truncate(label, max(width - len(before + link + after), 4)) + after
 
 
 def _about(activity: _Activity, clock: float) -> str:
@@ -154,13 +149,5 @@ def _about(activity: _Activity, clock: float) -> str:
     of = f' of {activity.allowed}' if math.isfinite(activity.allowed) else ''
     text = f' (try {number}{of})' if number > 1 else ''
     if seconds:
-        text += f' {"for" if seconds > 0 else "in"} {_duration(abs(seconds))}'
+        text += f' {"for" if seconds > 0 else "in"} {duration(abs(seconds))}'
     return text
-
-
-def _duration(seconds: int) -> str:
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f'{hours} h {minutes} min'
-    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'

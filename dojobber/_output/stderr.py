@@ -59,7 +59,7 @@ def _write_at_once(stream: Any, text: str) -> None:
 
 def _is_non_blocking(stream: Any) -> bool:
     try:
-        # One with a `write` of its own has the progress line, which must make way.
+        # A script may have put a `write` of its own there, to get hold of what is written.
         return not os.get_blocking(stream.fileno()) and 'write' not in vars(stream)
     except Exception:
         return False

@@ -14,6 +14,7 @@ from dojobber._output.palette import COLOURS, WORDS
 from dojobber._output.reasons import reason_lines
 from dojobber._output.text import (
     colorize,
+    counted,
     display_width,
     escape,
     listed_lines,
@@ -83,10 +84,10 @@ class _Summary:
         counts = Counter(each.outcome for each in jobs)
         parts = {each: f'{counts[each]} {WORDS[each]}' for each in Outcome if counts[each]}
         total = counted(len(jobs), 'Job', 'Jobs')
-        took = '' if seconds is None else f' in {seconds:.1f} s'
+        took = '' if seconds is None else ' ' + _unbroken(f'in {seconds:.1f} s')
         tries = counted(sum(each.tries for each in jobs), 'try', 'tries')
         text = f'{total}: {", ".join(map(_unbroken, parts.values())) or "none"}'
-        text += f'{_unbroken(took)}, {_unbroken(tries)}'
+        text += f'{took}, {_unbroken(tries)}'
         for line in wrapped(text, self._width, '', '  ', len(text)):
             line = line.replace(_NO_BREAK, ' ')
             for outcome, part in parts.items():
@@ -107,13 +108,12 @@ class _Summary:
 
     def _failed(self, entry: JobReport) -> Iterator[str]:
         yield from self._head(entry, fate(entry))
-        run, last = entry.run_failure, entry.failure
-        if last is not None and run is not None and run.exception is last.exception:
-            last = None
-        room = _ROOM - 2
-        decided = self._reason(entry.phase or 'try', last, room if run is None else room // 2)
-        yield from self._reason(Phase.RUN, run, room - len(decided))
-        yield from decided
+        lines: list[str] = []
+        failures = list(why_failed(entry))
+        while failures:  # the last one first: what it leaves free is for the others
+            room = (_ROOM - 2 - len(lines)) // len(failures)
+            lines[:0] = self._reason(*failures.pop(), room)
+        yield from lines
         if entry.outcome is Outcome.FAILED:
             blocked = entry.blocks
             yield from self._listed(f'  blocks {counted(len(blocked), "Job", "Jobs")}', blocked)
@@ -136,9 +136,7 @@ class _Summary:
             yield from wrapped(what, self._width, '  ', '  ', _ROOM)
 
     def _reason(self, phase: str, failure: Failure | None, most: int = _ROOM - 1) -> list[str]:
-        if failure is None:
-            return []
-        return reason_lines(phase, failure, self._width, most, self._mask)
+        return reason_lines(phase, failure, self._width, most, self._mask) if failure else []
 
     def _names(self, what: str, jobs: Sequence[JobReport], most: int = 1) -> Iterator[str]:
         return self._listed(what, [each.name for each in jobs], most)
@@ -168,6 +166,15 @@ def blocking_weights(jobs: Sequence[JobReport]) -> Counter[str]:
     return Counter(roots.values())
 
 
+def why_failed(entry: JobReport) -> Iterator[tuple[str, Failure]]:
+    """Yield why a Job failed, with the phases: what Run raised, then what decided if not that."""
+    run, last = entry.run_failure, entry.failure
+    if run is not None:
+        yield Phase.RUN, run
+    if last is not None and (run is None or run.exception is not last.exception):
+        yield entry.phase or 'try', last
+
+
 def fate(entry: JobReport) -> str:
     """Return how the last try of an unsuccessful Job ended, in words."""
     tries = counted(entry.tries, 'try', 'tries')
@@ -180,9 +187,4 @@ def fate(entry: JobReport) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Return a text that is not broken at its spaces, but for one at its beginning."""
-    return text[:1] + text[1:].replace(' ', _NO_BREAK)
-
-
-def counted(count: int, one: str, many: str) -> str:
-    return f'{count} {one if count == 1 else many}'
+    return text.replace(' ', _NO_BREAK)

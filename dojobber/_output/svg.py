@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dojobber._output.graph_layout import BOX_HEIGHT, Layout, Link, layout
 from dojobber._output.palette import WORDS, Look, look
-from dojobber._output.text import display_width, escape, truncate
+from dojobber._output.text import counted, display_width, escape, truncate
 from dojobber.outcome import Outcome
 
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
@@ -23,6 +23,7 @@ _LEAST_WIDTH = 9  # letters
 _PADDING = 12
 _HEAD_LENGTH = 7
 _DASHES = 'stroke-dasharray="5 3"'
+_GROUP = f'<g font-family="{_FONT}" font-size="13" text-anchor="middle" fill="currentColor">'
 _NO_BREAK = '\xa0'
 _ENTITIES = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})
 
@@ -46,20 +47,19 @@ def svg(
     labels = [escape(mask(name)) for name in names]
     lines = [truncate(label, _NAME_WIDTH) for label in labels]
     plan = layout(dependencies, [_box_width(line) for line in lines])
-    parts = [*_head(plan, [outcomes.get(name) for name in names]), *_edges(plan.links)]
+    parts = [*_head(plan, [outcomes.get(name) for name in names]), *_edges(plan.links), _GROUP]
     for name, label, line, (x, y) in zip(names, labels, lines, plan.centres):
         outcome = outcomes.get(name)
-        box = _rect(x, y, _box_width(line), look(outcome, name in rechecked))
-        title = escape_markup(label)
-        if outcome is None:
-            parts.append(f'<g><title>{title}</title>{box}{_text(x, y + 5, line)}</g>')
-            continue
-        word = WORDS[outcome]
-        letters = ' fill="#fff"' if look(outcome, False) else ''
-        parts.append(
-            f'<g{letters}><title>{title}: {word}</title>{box}{_text(x, y - 2, line)}'
-            f'<text x="{x}" y="{y + 14}" font-size="11">{word}</text></g>'
-        )
+        drawn = look(outcome, name in rechecked)
+        title, text = escape_markup(label), _text(x, y + 5, line)
+        if outcome is not None:
+            word = WORDS[outcome]
+            title += f': {word}'
+            text = _text(x, y - 2, line)
+            text += f'<text x="{x}" y="{y + 14}" font-size="11">{word}</text>'
+        box = _rect(x, y, _box_width(line), drawn)
+        letters = ' fill="#fff"' if drawn else ''
+        parts.append(f'<g{letters}><title>{title}</title>{box}{text}</g>')
     return '\n'.join([*parts, '</g>', '</svg>', ''])
 
 
@@ -71,7 +71,7 @@ def _head(plan: Layout, outcomes: Sequence[Outcome | None]) -> list[str]:
     """Return what comes before the edges and boxes: also the words for who can't see them."""
     counts = Counter(outcomes)
     told = ', '.join(f'{counts[each]} {WORDS[each]}' for each in Outcome if counts[each])
-    jobs = f'{len(outcomes)} {"Job" if len(outcomes) == 1 else "Jobs"}'
+    jobs = counted(len(outcomes), 'Job', 'Jobs')
     size = f'width="{plan.width}" height="{plan.height}"'
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
@@ -82,7 +82,7 @@ def _head(plan: Layout, outcomes: Sequence[Outcome | None]) -> list[str]:
 
 
 def _edges(links: Sequence[Link]) -> list[str]:
-    """Return the edges, and the groups that boxes are drawn in."""
+    """Return a path of all edges, and one of their heads."""
     lines, heads = [], []
     for link in links:
         (x, y), (end_x, end_y) = link.start, link.end
@@ -96,7 +96,6 @@ def _edges(links: Sequence[Link]) -> list[str]:
     return [
         f'<path d="{" ".join(lines)}" fill="none" stroke="currentColor" stroke-opacity=".6"/>',
         f'<path d="{" ".join(heads)}" fill="currentColor"/>',
-        f'<g font-family="{_FONT}" font-size="13" text-anchor="middle" fill="currentColor">',
     ]
 
 

@@ -1,7 +1,7 @@
 """Text as a terminal can show it, whatever names and messages hold.
 
-Owns how odd characters are made visible, how wide text is, and whether colours are wanted. Writes
-nothing.
+Owns how odd characters are made visible, how numbers are spelled, how wide text is, and whether
+colours are wanted. Writes nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def truncate(text: str, width: int) -> str:
     if display_width(text) <= width:
         return text
     dots = '...'[: max(width, 0)]
-    return text[: _fitting(text, width - len(dots))] + dots
+    count, left = 0, width - len(dots)
+    while left >= _cells(text[count]):
+        left -= _cells(text[count])
+        count += 1
+    return text[:count] + dots
 
 
 def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[str]:
@@ -59,19 +63,17 @@ def wrapped(text: str, width: int, first: str, later: str, most: int) -> list[st
         later: begins the others.
         most: the number of lines at most; what is left out is before the last one.
     """
-    lines: list[str] = []
-    line, begins = first, True
     text = escape(_without_middle(text, 4 * width * most))
-    for word in text.split(' '):
-        longer = line + word if begins else f'{line} {word}'
-        is_too_long = display_width(later + word) > width
-        if not begins and not is_too_long and display_width(longer) > width:
+    word, *words = text.split(' ')
+    lines = _broken(first + word, width, later)
+    for word in words:
+        line = lines.pop()
+        longer = f'{line} {word}'
+        # A word that is too long for any line begins in this one.
+        if display_width(longer) > width >= display_width(later + word):
             lines.append(line)
             longer = later + word
-        *full, line = _broken(longer, width, later)
-        lines += full
-        begins = False
-    lines.append(line)
+        lines += _broken(longer, width, later)
     if len(lines) > most:
         end = truncate(text[::-1], width - display_width(later))[::-1]
         lines[most - 1 :] = [later + end]
@@ -90,15 +92,6 @@ def _broken(line: str, width: int, later: str) -> list[str]:
             start, left = place, width - display_width(later) - _cells(character)
     parts.append(line[start:])
     return [parts[0], *(later + each for each in parts[1:])]
-
-
-def _fitting(text: str, width: int) -> int:
-    """Return the number of characters of a wider text that fit into a width."""
-    count, left = 0, width
-    while left >= _cells(text[count]):
-        left -= _cells(text[count])
-        count += 1
-    return count
 
 
 def _without_middle(text: str, most: int) -> str:
@@ -136,21 +129,16 @@ def listed_lines(names: Sequence[str], width: int, first: str, later: str, most:
         most: the number of lines at most.
     """
     lines: list[str] = []
-    begin, start = first, 0
-    while len(lines) < most - 1 and start < len(names):
-        line = begin + truncate(escape(names[start]), width - display_width(begin) - 1)
-        start += 1
-        while start < len(names):
-            longer = f'{line}, {escape(names[start])}'
-            if display_width(longer) >= width:
-                break
-            line = longer
-            start += 1
-        lines.append(line + ',' if start < len(names) else line)
-        begin = later
-    if start < len(names):
-        lines.append(begin + listed(names[start:], width - display_width(begin)))
-    return lines
+    for number, name in enumerate(names):
+        begin = later if lines else first
+        room = width - display_width(begin)
+        if lines and display_width(longer := f'{lines[-1]} {escape(name)},') <= width:
+            lines[-1] = longer
+        elif len(lines) < most - 1:
+            lines.append(f'{begin}{truncate(escape(name), room - 1)},')
+        else:
+            return [*lines, begin + listed(names[number:], room)]
+    return [*lines[:-1], lines[-1][:-1]]
 
 
 def _more(count: int) -> str:
@@ -160,6 +148,20 @@ def _more(count: int) -> str:
 def colorize(text: str, colour: str, colours: bool) -> str:
     """Return a text in a colour, if there are to be colours."""
     return f'\x1b[{_COLOURS[colour]}m{text}\x1b[0m' if colours else text
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number and the word for what it counts."""
+    return f'{count} {one if count == 1 else many}'
+
+
+def duration(seconds: int) -> str:
+    """Return a time in hours, minutes and seconds, without those that do not matter."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f'{hours} h {minutes} min'
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
 
 
 def columns(stream: Any) -> int:
