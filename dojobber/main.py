@@ -175,7 +175,8 @@ def _execute(
         dojob.configure(root, **_settings(flags, options, stack))
         chosen = _choose(dojob.graph.nodes(), flags.only)
         if flags.list:
-            return 0 if _show(_hide_secrets(_listing(dojob, chosen), options)) else 1
+            graph = dojob.graph.subgraph(chosen) if chosen else dojob.graph
+            return 0 if _show(_hide_secrets(_listing(graph.jobs), options)) else 1
         keep_report = _report_writer(flags.report)
         dojob.set_args(**vars(args))
         status = 1
@@ -238,18 +239,8 @@ def _choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return [each for each in names if each in chosen]
 
 
-def _listing(dojob: DoJobber, chosen: Sequence[str]) -> str:
-    """Return a line for each Job, in order: its name, and the first line of its docstring.
-
-    Args:
-        dojob: has the graph.
-        chosen: names of Jobs; list these and what they depend on. None of them means all.
-    """
-    listed = {*(chosen or dojob.graph.nodes())}
-    for dependent, dependency in reversed(dojob.graph.edges()):  # dependents come first
-        if dependent in listed:
-            listed.add(dependency)
-    jobs = [each for each in dojob.graph.jobs if each.__name__ in listed]
+def _listing(jobs: Sequence[type[Job]]) -> str:
+    """Return a line for each Job: its name, and the first line of its docstring."""
     width = min(max(len(escape(each.__name__)) for each in jobs), 30)
     lines = (f'{escape(each.__name__):{width}}  {escape(_purpose(each))}' for each in jobs)
     return ''.join(f'{line.rstrip()}\n' for line in lines)

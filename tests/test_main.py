@@ -440,6 +440,20 @@ def test_list_with_only_tells_what_would_be_run(capfd: pytest.CaptureFixture[str
     )
 
 
+def test_list_with_only_is_in_the_order_of_that_run(capfd: pytest.CaptureFixture[str]) -> None:
+    early = DummyJob.clone('Early', DEPS=(Tea,))
+    late = DummyJob.clone('Late', DEPS=(Milk, Tea))
+    root = DummyJob.clone('All', DEPS=(early, late))
+    assert main(root, argv=['--list', '--only', 'Late']) == 0
+    assert [line.split()[0] for line in capfd.readouterr().out.splitlines()] == [
+        'Milk',
+        'Tea',
+        'Late',
+    ]
+    assert main(root, argv=['--only', 'Late', '-q']) == 0
+    assert done == ['milk', 'tea {}', 'milk back']
+
+
 # --graph and --report
 
 
