@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatchcase
 from functools import partial
@@ -171,6 +171,8 @@ def _execute(
     dojob: DoJobber, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
 ) -> int:
     """Do what the flags say and return the exit status."""
+    if isinstance(options.get('secrets'), Iterator):  # they are needed more than once
+        options['secrets'] = tuple(options['secrets'])
     with ExitStack() as stack:
         dojob.configure(root, **_settings(flags, options, stack))
         chosen = _choose(dojob.graph.nodes(), flags.only)

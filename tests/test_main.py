@@ -367,6 +367,16 @@ def test_secrets_are_hidden_in_all_that_is_written(capfd: pytest.CaptureFixture[
     assert text.startswith('secrets must be an iterable of texts')
 
 
+def test_secrets_of_an_iterator_are_hidden_in_the_list_and_in_errors(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    root = DummyJob.clone('About eleonora')
+    assert main(root, argv=['--list'], secrets=iter(['eleonora'])) == 0
+    assert capfd.readouterr().out == 'About *****\n'
+    text = refused(capfd, lambda: main(root, argv=['--only=eleonora'], secrets=iter(['eleonora'])))
+    assert text.startswith("--only: there is no Job '*****'")
+
+
 # --only and --list
 
 

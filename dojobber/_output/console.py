@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from dojobber._exceptions import safe_str, trace
+from dojobber._exceptions import safe_repr, safe_str, trace
 from dojobber._output.stderr import write
 from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
@@ -128,6 +128,11 @@ def log_tries(event: Event) -> None:
             _LOG.debug('%s has failed in its %s', event.name, event.phase)
 
 
+def _unformatted(record: logging.LogRecord) -> str:
+    """Return the message of a record whose values do not fit."""
+    return f'{safe_repr(record.msg)} % {safe_repr(record.args)}'
+
+
 class _Secrets(logging.Filter):
     """Takes secrets out of log records, for the handlers of users, too."""
 
@@ -137,8 +142,11 @@ class _Secrets(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if self.maskers:
-            text = record.getMessage()
-            error = record.exc_info and record.exc_info[1]
+            try:
+                text = record.getMessage()
+            except Exception:
+                text = _unformatted(record)
+            error = record.exc_info[1] if record.exc_info else None
             trace_text = '' if error is None else trace(error)
             for masker in [*self.maskers]:
                 text, trace_text = masker.mask(text), masker.mask(trace_text)
@@ -154,7 +162,7 @@ class _Handler(logging.Handler):
         try:
             text = self.format(record)
         except (Exception, SystemExit):
-            text = f'DoJobber {record.levelname}: {record.msg}'
+            text = f'DoJobber {record.levelname}: {_unformatted(record)}'
         write(f'{escape_message(text)}\n')
 
 

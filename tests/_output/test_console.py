@@ -438,14 +438,27 @@ def test_log_is_not_silenced_by_a_configuration_of_all_logs() -> None:
     assert done.stderr.splitlines()[-1] == 'DoJobber DEBUG              : Configures has succeeded'
 
 
+class Unshown:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+    def __repr__(self) -> str:
+        return '<Unshown>'
+
+
+@pytest.mark.parametrize(
+    'message, text',
+    [('%d of these', "'%d of these' % ('none',)"), (Unshown(), "<Unshown> % ('none',)")],
+)
 def test_log_record_that_can_not_be_formatted_costs_nothing(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], message: Any, text: str
 ) -> None:
     DoJobber()
     logger = logging.getLogger('DoJobber')
     (handler,) = [
         each for each in logger.handlers if type(each).__module__ == 'dojobber._output.console'
     ]
-    record = logger.makeRecord('DoJobber', 50, __file__, 1, '%d of these', ('none',), None)
-    handler.handle(record)
-    assert capsys.readouterr().err == 'DoJobber CRITICAL: %d of these\n'
+    handler.handle(logger.makeRecord('DoJobber', 50, __file__, 1, message, ('none',), None))
+    assert capsys.readouterr().err == f'DoJobber CRITICAL: {text}\n'

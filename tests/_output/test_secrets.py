@@ -91,6 +91,22 @@ class Never(Leaks):
         raise error
 
 
+@pytest.mark.parametrize(
+    'args, kwargs, message',
+    [
+        (('%s', 's3cret'), {'exc_info': False}, '*****'),
+        (('s3cret: %d', 'none'), {}, "'*****: %d' % ('none',)"),
+    ],
+)
+def test_secrets_do_no_harm_to_what_scripts_log(
+    caplog: pytest.LogCaptureFixture, args: Any, kwargs: Any, message: str
+) -> None:
+    dojob = DoJobber(dojobber_loglevel=logging.ERROR)
+    dojob.configure(DummyJob, secrets=('s3cret',))
+    logging.getLogger('DoJobber').error(*args, **kwargs)
+    assert [record.getMessage() for record in caplog.records] == [message]
+
+
 def test_no_secret_is_written_anywhere(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
