@@ -7,6 +7,7 @@ workers. A value is pickled where it is set, and unpickled only where it is acce
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import wraps
 from pickle import dumps, loads
 from typing import Any, NamedTuple
 
@@ -26,6 +27,30 @@ class Packed(NamedTuple):
 
 # No value is this one.
 _UNKNOWN = object()
+
+
+def _accessing_one(name: str) -> Any:
+    """Return a method of dict that accesses the value of its first argument."""
+    method: Any = getattr(dict, name)
+
+    @wraps(method)
+    def call(self: SharedDict, key: Any, /, *args: Any) -> Any:
+        self._load(key)
+        return method(self, key, *args)
+
+    return call
+
+
+def _accessing_all(name: str) -> Any:
+    """Return a method of dict that accesses all values."""
+    method: Any = getattr(dict, name)
+
+    @wraps(method)
+    def call(self: SharedDict, /, *args: Any) -> Any:
+        self._load_all()
+        return method(self, *args)
+
+    return call
 
 
 class SharedDict(dict[Any, Any]):
@@ -116,80 +141,34 @@ class SharedDict(dict[Any, Any]):
 
     # As in a dict, for users
 
-    def __getitem__(self, key: Any) -> Any:
-        self._load(key)
-        return super().__getitem__(key)
-
-    def __delitem__(self, key: Any) -> None:
-        self._load(key)
-        super().__delitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self._load(key)
-        return super().__contains__(key)
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        self._load(key)
-        return super().get(key, default)
-
-    def pop(self, key: Any, *default: Any) -> Any:
-        self._load(key)
-        return super().pop(key, *default)
-
-    def setdefault(self, key: Any, default: Any = None) -> Any:
-        self._load(key)
-        return super().setdefault(key, default)
-
-    def popitem(self) -> tuple[Any, Any]:
-        self._load_all()
-        return super().popitem()
-
-    def __len__(self) -> int:
-        self._load_all()
-        return super().__len__()
+    __getitem__ = _accessing_one('__getitem__')
+    __delitem__ = _accessing_one('__delitem__')
+    __contains__ = _accessing_one('__contains__')
+    get = _accessing_one('get')
+    pop = _accessing_one('pop')
+    setdefault = _accessing_one('setdefault')
 
     # Without an __iter__ of our own, dict(...) and update() would copy packed values.
-    def __iter__(self) -> Iterator[Any]:
-        self._load_all()
-        return super().__iter__()
-
-    def __reversed__(self) -> Iterator[Any]:
-        self._load_all()
-        return super().__reversed__()
-
-    def keys(self) -> Any:
-        self._load_all()
-        return super().keys()
-
-    def values(self) -> Any:
-        self._load_all()
-        return super().values()
-
-    def items(self) -> Any:
-        self._load_all()
-        return super().items()
+    __iter__ = _accessing_all('__iter__')
+    __reversed__ = _accessing_all('__reversed__')
+    __len__ = _accessing_all('__len__')
+    __eq__ = _accessing_all('__eq__')
+    __ne__ = _accessing_all('__ne__')
+    __repr__ = _accessing_all('__repr__')
+    keys = _accessing_all('keys')
+    values = _accessing_all('values')
+    items = _accessing_all('items')
+    popitem = _accessing_all('popitem')
+    __hash__ = None
 
     def copy(self) -> dict[Any, Any]:
         return dict(self.items())
-
-    def __eq__(self, other: object) -> bool:
-        self._load_all()
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None
 
     def __or__(self, other: Any) -> Any:
         return self.copy() | other
 
     def __ror__(self, other: Any) -> Any:
         return other | self.copy()
-
-    def __repr__(self) -> str:
-        self._load_all()
-        return super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return dict, (self.copy(),)
