@@ -372,7 +372,7 @@ def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
     return packed, lost
 
 
-def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
+def unpack_items(packed: Iterable[bytes | memoryview]) -> tuple[dict[Any, Any], int]:
     """Return the dict of pickled pairs, and how many of them could not be unpickled."""
     items, lost = {}, 0
     for data in packed:

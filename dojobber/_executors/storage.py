@@ -11,7 +11,7 @@ from functools import wraps
 from pickle import dumps, loads
 from typing import Any, NamedTuple
 
-from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle, unpack_items
 
 # How many bytes the length takes that precedes each record of a journal.
 _HEAD = 8
@@ -232,14 +232,8 @@ def record_of(key: Any, packed: Packed | None) -> bytes | None:
 
 def read_records(records: Iterable[bytes | memoryview]) -> tuple[dict[Any, Packed | None], int]:
     """Return the changes in records, and how many records could not be unpickled."""
-    changed, lost = dict[Any, Packed | None](), 0
-    for record in records:
-        lost += 1
-        with suppress_all_but_interrupts():
-            key, data = loads(record)
-            changed[key] = data if data is None else Packed(data)
-            lost -= 1
-    return changed, lost
+    items, lost = unpack_items(records)
+    return {key: None if data is None else Packed(data) for key, data in items.items()}, lost
 
 
 class _Read(NamedTuple):
