@@ -112,10 +112,7 @@ class SharedDict(dict[Any, Any]):
                 unpicklable.append(key)
             elif data != self._seen.get(key) and before.get(key) != (data,):
                 changed[key] = Packed(data)
-        added = sum(key not in before for key in live)
-        if super().__len__() - added + len(self.dropped) < len(before):
-            there = super().keys() | self.dropped
-            changed |= dict.fromkeys(key for key in before if key not in there)
+        changed |= dict.fromkeys(before.keys() - super().keys() - self.dropped)
         self._seen |= seen
         self._known = live
         self._accessed.clear()

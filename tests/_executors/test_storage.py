@@ -126,6 +126,15 @@ def test_value_that_can_not_be_made_is_not_there(look: Any) -> None:
     assert changes(values, before) == ({}, [])
 
 
+def test_value_set_anew_after_it_could_not_be_made_hides_no_deletion() -> None:
+    before = {**packed({'x': 1}), 'bad': Packed(b'bad')}
+    values = SharedDict(before)
+    assert 'bad' not in values
+    values['bad'] = 2
+    del values['x']
+    assert changes(values, before) == ({'bad': 2, 'x': None}, [])
+
+
 # What has changed
 
 
