@@ -25,10 +25,6 @@ class Packed(NamedTuple):
     data: bytes
 
 
-# No value is this one.
-_UNKNOWN = object()
-
-
 def _accessing_one(name: str) -> Any:
     """Return a method of dict that accesses the value of its first argument."""
     method: Any = getattr(dict, name)
@@ -104,7 +100,7 @@ class SharedDict(dict[Any, Any]):
         seen = {
             key: try_pickle(value)
             for key, value in live.items()
-            if key in self._accessed or self._known.get(key, _UNKNOWN) is not value
+            if key in self._accessed or key not in self._known or self._known[key] is not value
         }
         unpicklable = []
         for key, data in seen.items():
