@@ -234,22 +234,20 @@ class PickledValue(NamedTuple):
 class ValuePickler:
     """Packs each object once, so that it stays one object in the other process."""
 
-    __slots__ = ('_packed', '_values')
+    __slots__ = ('_packed',)
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._packed: dict[int, PickledValue] = {}
-        # Kept alive, so that no other object gets the same id.
-        self._values: list[object] = []
+        #: The values, too: kept alive, so that no other object gets the same id.
+        self._packed: dict[int, tuple[object, PickledValue]] = {}
 
     def pack(self, value: object) -> Any:
         """Return a value as it is if it is None, else as a `PickledValue`."""
         if value is None:
             return None
         if id(value) not in self._packed:
-            self._values.append(value)
-            self._packed[id(value)] = _packed(value)
-        return self._packed[id(value)]
+            self._packed[id(value)] = value, _packed(value)
+        return self._packed[id(value)][1]
 
     def pack_failure(self, failure: Failure | None) -> Any:
         """Return the exception of a failure as a `PickledValue`, which has the place, too."""
@@ -356,19 +354,19 @@ def suppress_all_but_interrupts() -> Iterator[None]:
         pass
 
 
-def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
+def pack_items(items: Mapping[Any, Any]) -> tuple[list[bytes], list[str]]:
     """Pack a dict's items one by one.
 
     Returns:
-        The pickled pairs of key and value, by key; and the repr() of each key that has none.
+        The pickled pairs of key and value; and the repr() of each key that has none.
     """
-    packed, lost = {}, []
-    for key, value in list(items.items()):
-        data = try_pickle((key, value))
+    packed, lost = [], []
+    for pair in list(items.items()):
+        data = try_pickle(pair)
         if data is None:
-            lost.append(safe_repr(key))
+            lost.append(safe_repr(pair[0]))
         else:
-            packed[key] = data
+            packed.append(data)
     return packed, lost
 
 

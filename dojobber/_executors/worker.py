@@ -206,4 +206,4 @@ def _packed_items(what: str, items: Any, dropped: list[str]) -> list[bytes]:
         return []
     packed, unpicklable = pack_items(items)
     dropped += [f'{what}[{key}]' for key in unpicklable]
-    return list(packed.values())
+    return packed
