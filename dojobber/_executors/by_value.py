@@ -21,6 +21,7 @@ from typing import Any
 
 from dojobber._executors.pickling import (
     PackedClass,
+    content_of,
     is_importable,
     is_tied,
     pack_shallow,
@@ -143,7 +144,7 @@ class ByValuePickler(ForkingPickler):
         names = set() if self._names is None else names - self._names
         return {
             'globals': {name: known[name] for name in sorted(names) if name in known},
-            'cells': [_content(cell) for cell in function.__closure__ or ()],
+            'cells': [content_of(cell) for cell in function.__closure__ or ()],
             'defaults': function.__defaults__,
             'kwdefaults': function.__kwdefaults__,
             'dict': function.__dict__,
@@ -157,13 +158,6 @@ def _globals_of(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _globals_of(constant)
-
-
-def _content(cell: CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:  # the cell is empty
-        return ()
 
 
 def dumps_by_value(value: object, names: set[str] | None, job_class: type = object) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
-from types import FunctionType, MappingProxyType, MemberDescriptorType
+from types import CellType, FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -107,7 +107,8 @@ def is_tied(value: object, job_class: type) -> bool:
         if isinstance(function, FunctionType):
             if '__class__' in function.__code__.co_freevars:
                 return True
-            known = _closure(function)
+            cells = function.__closure__ or ()
+            known = [found for cell in cells for found in content_of(cell)]
             if any(found is job_class for found in known):
                 return True
             functions = [found for found in known if isinstance(found, FunctionType)]
@@ -115,13 +116,12 @@ def is_tied(value: object, job_class: type) -> bool:
     return False
 
 
-def _closure(function: FunctionType) -> list[Any]:
-    """Return the objects in the closure of a function."""
-    found = []
-    for cell in function.__closure__ or ():
-        with suppress(ValueError):  # raised by an empty cell
-            found.append(cell.cell_contents)
-    return found
+def content_of(cell: CellType) -> tuple[Any, ...]:
+    """Return the object in a cell of a closure; () if it is empty."""
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
 
 
 def unpack_class(packed: Any, update: Callable[[type, dict[str, Any]], None] | None = None) -> Any:
