@@ -52,27 +52,25 @@ def names_of_main() -> set[str] | None:
             tree = ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):  # it is compiled, or in an archive
         return None
-    above = set(_bound(tree, in_guard=False))
-    return above - set(_bound(tree, in_guard=True))
+    bound = set(_bound(tree, in_guard=False))
+    return {name for name, in_guard in bound if not in_guard and (name, True) not in bound}
 
 
-def _bound(tree: ast.AST, in_guard: bool) -> Iterator[str]:
-    """Yield the names that are bound in the main guard, or those bound outside of it."""
+def _bound(tree: ast.AST, in_guard: bool) -> Iterator[tuple[str, bool]]:
+    """Yield the names that are bound, and whether that may be done in the main guard."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if in_guard:
-                yield from (name for each in ast.walk(node) if isinstance(each, ast.Global)
-                            for name in each.names)  # fmt: skip
-            else:
-                yield node.name
+            yield node.name, in_guard
+            for each in ast.walk(node):
+                if isinstance(each, ast.Global):
+                    yield from ((name, True) for name in each.names)
         elif isinstance(node, ast.If) and _is_guard(node.test):
-            if in_guard:
-                yield from _bound(ast.Module(node.body, []), in_guard=False)
+            yield from _bound(ast.Module(node.body, []), in_guard=True)
             yield from _bound(ast.Module(node.orelse, []), in_guard)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not in_guard:
-            yield node.id
-        elif isinstance(node, ast.alias) and not in_guard:
-            yield (node.asname or node.name).partition('.')[0]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, in_guard
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition('.')[0], in_guard
         else:
             yield from _bound(node, in_guard)
 
