@@ -112,7 +112,8 @@ class ByValuePickler(ForkingPickler):
         if isinstance(obj, type):
             if self.is_found(obj) or self._is_tied_elsewhere(obj):
                 return NotImplemented
-            return _make_class, (pack_shallow(obj, obj.__bases__), self._is_global(obj))
+            is_global = '.' not in obj.__qualname__ and is_importable(obj)
+            return _make_class, (pack_shallow(obj, obj.__bases__), is_global)
         if kind is ModuleType:
             return importlib.import_module, (obj.__name__,)
         return reduce_wrapper(obj) or NotImplemented
@@ -127,9 +128,6 @@ class ByValuePickler(ForkingPickler):
         """Return whether this class is of another module, and a function refers to it."""
         own = vars(obj).values()
         return obj.__module__ != '__main__' and any(is_tied(each, obj) for each in own)
-
-    def _is_global(self, obj: Any) -> bool:
-        return '.' not in obj.__qualname__ and is_importable(obj)
 
     def _function(self, function: FunctionType) -> Any:
         self._unfilled.append(function)
