@@ -32,9 +32,9 @@ from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _T = TypeVar('_T')
-# Attributes that the library sets.
 #: The fields of a `TryRecord` that are failures.
 FAILURES = 'failure', 'check', 'run'
+# Attributes that the library sets.
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
@@ -191,13 +191,12 @@ def _cleanup_needs(
 
 def _slots(job: Job) -> dict[str, Any]:
     """Return the values in the __slots__ of an object."""
-    names = [
-        name
+    return {
+        name: getattr(job, name)
         for each in type(job).__mro__
         for name, value in vars(each).items()
-        if isinstance(value, MemberDescriptorType)
-    ]
-    return {name: getattr(job, name) for name in names if hasattr(job, name)}
+        if isinstance(value, MemberDescriptorType) and hasattr(job, name)
+    }
 
 
 def _packed_items(what: str, items: Any, dropped: list[str]) -> list[bytes]:
