@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from pickle import loads
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._exceptions import class_name, safe_repr, safe_str
@@ -47,28 +47,6 @@ class InFlight(NamedTuple):
     #: The Jobs in its WATCH that changed; None if it has no WATCH.
     changed: tuple[str, ...] | None
     transport: Transport
-
-
-class Transport(Protocol):
-    """Sends tries to workers and accepts their results."""
-
-    def submit(self, sent: InFlight) -> Future[Any]:
-        """Submit a try."""
-
-    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
-        """Register the Cleanup of a try, emit its phases, and return its record.
-
-        Args:
-            sent: the try.
-            future: its future, which is done.
-            errors: gets what listeners raise.
-        """
-
-    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
-        """Register the Cleanup of a try that ended after its run."""
-
-    def run_here(self, sent: InFlight) -> TryRecord:
-        """Make a try in the driver."""
 
 
 class ThreadTransport:
@@ -175,7 +153,13 @@ class ProcessTransport:
         return as_future(pool.executor.submit(run_request, request), pool.executor)
 
     def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
-        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases."""
+        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases.
+
+        Args:
+            sent: the try.
+            future: its future, which is done.
+            errors: gets what listeners raise.
+        """
         reply: Reply = loads(future.result())
         self._merge(reply, sent)
         self._log_dropped(sent.job_class, reply.dropped)
@@ -285,6 +269,9 @@ class ProcessTransport:
         if error and not self._has_logged_directory:
             self._has_logged_directory = True
             _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
+
+
+Transport = ThreadTransport | ProcessTransport
 
 
 def _failed(error: BaseException) -> Future[Any]:
