@@ -78,9 +78,9 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     """
     _check_executor(executor)
     # Interpreters are in threads of this process, too, but share nothing.
-    has_interpreters = _is(executor, 'InterpreterPoolExecutor')
-    has_threads = _is(executor, 'ThreadPoolExecutor') and not has_interpreters
-    has_processes = _is(executor, 'ProcessPoolExecutor')
+    has_interpreters = _is_of(executor, 'interpreter')
+    has_threads = _is_of(executor, 'thread') and not has_interpreters
+    has_processes = _is_of(executor, 'process')
     is_main_found = has_processes and _start_method(executor) == 'fork'
     needs_pickle = has_processes or has_interpreters
     pool = Pool(
@@ -126,11 +126,10 @@ def _package(value: object) -> str:
     return name.partition('.')[0]
 
 
-def _is(executor: object, name: str) -> bool:
-    """Return whether an executor is of a class of concurrent.futures, without loading that."""
-    modules = ('thread', 'process', 'interpreter')
-    found = (getattr(sys.modules.get(f'concurrent.futures.{each}'), name, None) for each in modules)
-    return any(each is not None and isinstance(executor, each) for each in found)
+def _is_of(executor: object, module: str) -> bool:
+    """Return whether an executor is of the class in a module of concurrent.futures."""
+    loaded = sys.modules.get(f'concurrent.futures.{module}')
+    return isinstance(executor, getattr(loaded, f'{module.capitalize()}PoolExecutor', ()))
 
 
 def _is_in_a_module(job: type) -> bool:
@@ -140,7 +139,7 @@ def _is_in_a_module(job: type) -> bool:
 
 def _imports_main(executor: Any) -> bool:
     """Return whether the workers of an executor import the script when they begin."""
-    has_processes = _is(executor, 'ProcessPoolExecutor')
+    has_processes = _is_of(executor, 'process')
     # A script that is started with -m is imported by its name.
     has_name = getattr(sys.modules['__main__'], '__spec__', None) is not None
     return has_processes and _start_method(executor) != 'fork' and not has_name
@@ -214,7 +213,7 @@ def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | 
     others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
     if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
         return others
-    is_main_imported = package == 'mpi4py' or _is(executor, 'ProcessPoolExecutor')
+    is_main_imported = package == 'mpi4py' or _is_of(executor, 'process')
     names = None if is_main_found else names_of_main() if is_main_imported else set[str]()
 
     def pickle(value: Any, job: type) -> Any:
