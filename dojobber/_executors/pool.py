@@ -81,7 +81,6 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     has_interpreters = _is_of(executor, 'interpreter')
     has_threads = _is_of(executor, 'thread') and not has_interpreters
     has_processes = _is_of(executor, 'process')
-    is_main_found = has_processes and _start_method(executor) == 'fork'
     needs_pickle = has_processes or has_interpreters
     pool = Pool(
         executor=executor,
@@ -90,8 +89,8 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
-        by_reference=is_importable if is_main_found else _is_in_a_module,
-        pickle=_pickle(executor, is_main_found, needs_pickle),
+        by_reference=is_importable if _forks(executor) else _is_in_a_module,
+        pickle=_pickle(executor, needs_pickle),
     )
     if needs_pickle:
         for job in graph.jobs:
@@ -132,6 +131,11 @@ def _is_of(executor: object, module: str) -> bool:
     return isinstance(executor, getattr(loaded, f'{module.capitalize()}PoolExecutor', ()))
 
 
+def _forks(executor: Any) -> bool:
+    """Return whether the workers of an executor are forked, and so have the script's classes."""
+    return _is_of(executor, 'process') and executor._mp_context.get_start_method() == 'fork'
+
+
 def _is_in_a_module(job: type) -> bool:
     """Return whether workers that have a `__main__` of their own can import a class."""
     return job.__module__ != '__main__' and is_importable(job)
@@ -139,10 +143,9 @@ def _is_in_a_module(job: type) -> bool:
 
 def _imports_main(executor: Any) -> bool:
     """Return whether the workers of an executor import the script when they begin."""
-    has_processes = _is_of(executor, 'process')
     # A script that is started with -m is imported by its name.
     has_name = getattr(sys.modules['__main__'], '__spec__', None) is not None
-    return has_processes and _start_method(executor) != 'fork' and not has_name
+    return _is_of(executor, 'process') and not _forks(executor) and not has_name
 
 
 def _is_inherited(executor: Any) -> bool:
@@ -203,18 +206,14 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
     return max_in_flight if workers is None else min(max_in_flight, workers)
 
 
-def _start_method(executor: Any) -> str:
-    return str(executor._mp_context.get_start_method())
-
-
-def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | None:
+def _pickle(executor: Any, is_standard: bool) -> _Pickle | None:
     """Return a pickler of requests, so that one that can't be unpickled fails its Job only."""
     package = _package(executor)
     others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
     if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
         return others
     is_main_imported = package == 'mpi4py' or _is_of(executor, 'process')
-    names = None if is_main_found else names_of_main() if is_main_imported else set[str]()
+    names = None if _forks(executor) else names_of_main() if is_main_imported else set[str]()
 
     def pickle(value: Any, job: type) -> Any:
         try:
