@@ -299,9 +299,7 @@ def _stand_in(error: BaseException) -> type[BaseException]:
 
 
 def _unpacked(packed: PickledValue) -> Any:
-    value: Any = RemoteValue(packed.text)
-    with suppress_all_but_interrupts():
-        value = value if packed.data is None else loads(packed.data)
+    value = try_unpickle(packed.data, RemoteValue(packed.text))
     if packed.class_name is None:
         return value
     if not _is_same(value, packed):
@@ -330,6 +328,13 @@ def try_pickle(value: object) -> bytes | None:
         data = dumps(value, HIGHEST_PROTOCOL)
         return data if is_pickle(data) else None
     return None
+
+
+def try_unpickle(data: bytes | None, stand_in: object = None) -> Any:
+    """Return the value of a pickle; its stand-in where there is none, or it can't be loaded."""
+    with suppress_all_but_interrupts():
+        return stand_in if data is None else loads(data)
+    return stand_in
 
 
 def is_pickle(data: bytes) -> bool:
