@@ -17,13 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._exceptions import class_name, safe_repr, safe_str
-from dojobber._executors.pickling import (
-    PickledValue,
-    ValueUnpickler,
-    is_pickle,
-    pack_class,
-    unpack_items,
-)
+from dojobber._executors.pickling import PickledValue, ValueUnpickler, is_pickle, unpack_items
 from dojobber._executors.pool import Pool, as_future, enter, is_within
 from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
 from dojobber._executors.worker import FAILURES, CleanupNeeds, Reply, Request, run_request
@@ -132,10 +126,10 @@ class ProcessTransport:
     def submit(self, sent: InFlight) -> Future[Any]:
         """Submit a try, with a copy of the global storage."""
         self._note_changes(sent)
-        context, pool, job_class = self._context, self._pool, sent.job_class
+        context, executor, job_class = self._context, self._pool.executor, sent.job_class
         request: Any = Request(
             token=(self._run, job_class.__name__, sent.number),
-            job=job_class if pool.pickle else pack_class(job_class, pool.by_reference),
+            job=job_class,
             is_special=job_class in context.special,
             changed=sent.changed,
             args=context.args,
@@ -145,12 +139,11 @@ class ProcessTransport:
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        if pool.pickle is not None:
-            try:
-                request = pool.pickle(request, job_class)
-            except (Exception, SystemExit) as error:
-                return _failed(error)
-        return as_future(pool.executor.submit(run_request, request), pool.executor)
+        try:
+            request = self._pool.pickle(request, job_class)
+        except (Exception, SystemExit) as error:
+            return _failed(error)
+        return as_future(executor.submit(run_request, request), executor)
 
     def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
         """Take in the reply of a try: its Cleanup, changes of the global storage, and phases.
