@@ -170,24 +170,16 @@ class _Packer:
         """Pack the objects that have a number, and all that belongs to them."""
         for kind, each in self._objects:
             if kind == 'exception':
-                self._number_all(parts(each))
+                for part in parts(each):
+                    self._number('exception', part)
         self._with_trace = len(self._objects)
-        for kind, each in self._objects:
-            if kind == 'exception':
-                self._number_all([*parts(each), cause(each)])
-                for value in _process(each).values():
-                    self._number('value', value)
         pack: dict[str, Callable[[Any], _Packed]] = {
             'class': _packed_class,
             'value': _packed_value,
             'exception': self._exception,
         }
+        # The list grows meanwhile: an exception that is packed gives a number to its cause.
         return tuple([pack[kind](each) for kind, each in self._objects])
-
-    def _number_all(self, errors: Iterable[BaseException | None]) -> None:
-        for each in errors:
-            if each is not None:
-                self._number('exception', each)
 
     def _number(self, kind: str, each: object) -> int:
         key = kind, id(each)
