@@ -111,6 +111,8 @@ class ConcurrentRun(Run):
             self._receive(None)
             deliver()
             now = self._config.clock()
+        if self._is_stopped:
+            return
         self._unsettled.add(node)
         if self._is_observed:
             self._notifier.try_started(node)
