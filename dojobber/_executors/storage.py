@@ -55,34 +55,29 @@ class SharedDict(dict[Any, Any]):
     A value that can't be unpickled is missing, so asking for all keys unpickles all values.
     """
 
-    __slots__ = ('dropped', '_seen', '_known', '_accessed')
+    __slots__ = ('dropped', '_known', '_accessed')
 
     def __init__(self, packed: Mapping[Any, Packed] | None = None) -> None:
         """Begin with packed values."""
         super().__init__(packed or {})
         #: The keys of the values that could not be unpickled.
         self.dropped: set[Any] = set()
-        #: The pickles of the values when they were first accessed or last sent.
-        self._seen: dict[Any, bytes | None] = {}
-        #: The values at the last call of `changes`, and the keys that were accessed since then.
-        self._known: dict[Any, Any] = {}
+        #: The values as they were unpickled, or at the last call of `changes`, and their pickles.
+        self._known: dict[Any, tuple[Any, bytes | None]] = {}
+        #: The keys that were accessed since then.
         self._accessed: set[Any] = set()
 
     # For the library
 
     def put(self, key: Any, packed: Packed) -> None:
         """Set a packed value."""
-        self._forget(key)
+        self._known.pop(key, None)
         super().__setitem__(key, packed)
 
     def discard(self, key: Any) -> None:
         """Delete a key if it is there."""
-        self._forget(key)
-        super().pop(key, None)
-
-    def _forget(self, key: Any) -> None:
-        self._seen.pop(key, None)
         self._known.pop(key, None)
+        super().pop(key, None)
 
     def changes(self, before: Mapping[Any, Packed]) -> tuple[dict[Any, Packed | None], list[Any]]:
         """Return what was set, changed or deleted since the last call.
@@ -97,20 +92,20 @@ class SharedDict(dict[Any, Any]):
         """
         live = {key: value for key, value in super().items() if type(value) is not Packed}
         changed: dict[Any, Packed | None] = {}
-        seen = {
-            key: try_pickle(value)
-            for key, value in live.items()
-            if key in self._accessed or key not in self._known or self._known[key] is not value
-        }
-        unpicklable = []
-        for key, data in seen.items():
+        known, unpicklable = {}, []
+        for key, value in live.items():
+            last = self._known.get(key)
+            if last and last[0] is value and key not in self._accessed:
+                known[key] = last
+                continue
+            data = try_pickle(value)
+            known[key] = value, data
             if data is None:
                 unpicklable.append(key)
-            elif data != self._seen.get(key) and before.get(key) != (data,):
+            elif not (last and last[1] == data) and before.get(key) != (data,):
                 changed[key] = Packed(data)
         changed |= dict.fromkeys(before.keys() - super().keys() - self.dropped)
-        self._seen |= seen
-        self._known = live
+        self._known = known
         self._accessed.clear()
         return changed, unpicklable
 
@@ -121,7 +116,7 @@ class SharedDict(dict[Any, Any]):
             return
         with suppress_all_but_interrupts():
             value = loads(packed.data)
-            self._seen[key] = try_pickle(value)
+            self._known[key] = value, try_pickle(value)
             super().__setitem__(key, value)
             return
         super().__delitem__(key)

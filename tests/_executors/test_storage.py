@@ -155,6 +155,16 @@ def test_changes_are_those_of_values_that_were_set_changed_or_deleted() -> None:
     assert changes(values, after) == ({'b': [2, 3, 4]}, ['h'])
 
 
+def test_value_that_is_set_again_after_it_was_deleted_is_a_change() -> None:
+    values = SharedDict()
+    values['a'] = 1
+    assert changes(values, {}) == ({'a': 1}, [])
+    del values['a']
+    assert changes(values, packed({'a': 1})) == ({'a': None}, [])
+    values['a'] = 1
+    assert changes(values, {}) == ({'a': 1}, [])
+
+
 @pytest.mark.parametrize(
     ('access', 'expected'),
     [
