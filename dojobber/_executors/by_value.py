@@ -21,6 +21,7 @@ from typing import Any
 
 from dojobber._executors.pickling import (
     PackedClass,
+    content_of,
     is_importable,
     is_tied,
     pack_shallow,
@@ -51,27 +52,25 @@ def names_of_main() -> set[str] | None:
             tree = ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):  # it is compiled, or in an archive
         return None
-    above = set(_bound(tree, in_guard=False))
-    return above - set(_bound(tree, in_guard=True))
+    bound = set(_bound(tree, in_guard=False))
+    return {name for name, in_guard in bound if not in_guard and (name, True) not in bound}
 
 
-def _bound(tree: ast.AST, in_guard: bool) -> Iterator[str]:
-    """Yield the names that are bound in the main guard, or those bound outside of it."""
+def _bound(tree: ast.AST, in_guard: bool) -> Iterator[tuple[str, bool]]:
+    """Yield the names that are bound, and whether that may be done in the main guard."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if in_guard:
-                yield from (name for each in ast.walk(node) if isinstance(each, ast.Global)
-                            for name in each.names)  # fmt: skip
-            else:
-                yield node.name
+            yield node.name, in_guard
+            for each in ast.walk(node):
+                if isinstance(each, ast.Global):
+                    yield from ((name, True) for name in each.names)
         elif isinstance(node, ast.If) and _is_guard(node.test):
-            if in_guard:
-                yield from _bound(ast.Module(node.body, []), in_guard=False)
+            yield from _bound(ast.Module(node.body, []), in_guard=True)
             yield from _bound(ast.Module(node.orelse, []), in_guard)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not in_guard:
-            yield node.id
-        elif isinstance(node, ast.alias) and not in_guard:
-            yield (node.asname or node.name).partition('.')[0]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, in_guard
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition('.')[0], in_guard
         else:
             yield from _bound(node, in_guard)
 
@@ -113,7 +112,8 @@ class ByValuePickler(ForkingPickler):
         if isinstance(obj, type):
             if self.is_found(obj) or self._is_tied_elsewhere(obj):
                 return NotImplemented
-            return _make_class, (pack_shallow(obj, obj.__bases__), self._is_global(obj))
+            is_global = '.' not in obj.__qualname__ and is_importable(obj)
+            return _make_class, (pack_shallow(obj, obj.__bases__), is_global)
         if kind is ModuleType:
             return importlib.import_module, (obj.__name__,)
         return reduce_wrapper(obj) or NotImplemented
@@ -129,9 +129,6 @@ class ByValuePickler(ForkingPickler):
         own = vars(obj).values()
         return obj.__module__ != '__main__' and any(is_tied(each, obj) for each in own)
 
-    def _is_global(self, obj: Any) -> bool:
-        return '.' not in obj.__qualname__ and is_importable(obj)
-
     def _function(self, function: FunctionType) -> Any:
         self._unfilled.append(function)
         code = marshal.dumps(function.__code__)
@@ -143,7 +140,7 @@ class ByValuePickler(ForkingPickler):
         names = set() if self._names is None else names - self._names
         return {
             'globals': {name: known[name] for name in sorted(names) if name in known},
-            'cells': [_content(cell) for cell in function.__closure__ or ()],
+            'cells': [content_of(cell) for cell in function.__closure__ or ()],
             'defaults': function.__defaults__,
             'kwdefaults': function.__kwdefaults__,
             'dict': function.__dict__,
@@ -157,13 +154,6 @@ def _globals_of(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _globals_of(constant)
-
-
-def _content(cell: CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:  # the cell is empty
-        return ()
 
 
 def dumps_by_value(value: object, names: set[str] | None, job_class: type = object) -> bytes:

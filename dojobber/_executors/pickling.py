@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pickle import HIGHEST_PROTOCOL, dumps, loads
-from types import FunctionType, MappingProxyType, MemberDescriptorType
+from types import CellType, FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -107,7 +107,8 @@ def is_tied(value: object, job_class: type) -> bool:
         if isinstance(function, FunctionType):
             if '__class__' in function.__code__.co_freevars:
                 return True
-            known = _closure(function)
+            cells = function.__closure__ or ()
+            known = [found for cell in cells for found in content_of(cell)]
             if any(found is job_class for found in known):
                 return True
             functions = [found for found in known if isinstance(found, FunctionType)]
@@ -115,13 +116,12 @@ def is_tied(value: object, job_class: type) -> bool:
     return False
 
 
-def _closure(function: FunctionType) -> list[Any]:
-    """Return the objects in the closure of a function."""
-    found = []
-    for cell in function.__closure__ or ():
-        with suppress(ValueError):  # raised by an empty cell
-            found.append(cell.cell_contents)
-    return found
+def content_of(cell: CellType) -> tuple[Any, ...]:
+    """Return the object in a cell of a closure; () if it is empty."""
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
 
 
 def unpack_class(packed: Any, update: Callable[[type, dict[str, Any]], None] | None = None) -> Any:
@@ -234,22 +234,20 @@ class PickledValue(NamedTuple):
 class ValuePickler:
     """Packs each object once, so that it stays one object in the other process."""
 
-    __slots__ = ('_packed', '_values')
+    __slots__ = ('_packed',)
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._packed: dict[int, PickledValue] = {}
-        # Kept alive, so that no other object gets the same id.
-        self._values: list[object] = []
+        #: The values, too: kept alive, so that no other object gets the same id.
+        self._packed: dict[int, tuple[object, PickledValue]] = {}
 
     def pack(self, value: object) -> Any:
         """Return a value as it is if it is None, else as a `PickledValue`."""
         if value is None:
             return None
         if id(value) not in self._packed:
-            self._values.append(value)
-            self._packed[id(value)] = _packed(value)
-        return self._packed[id(value)]
+            self._packed[id(value)] = value, _packed(value)
+        return self._packed[id(value)][1]
 
     def pack_failure(self, failure: Failure | None) -> Any:
         """Return the exception of a failure as a `PickledValue`, which has the place, too."""
@@ -301,9 +299,7 @@ def _stand_in(error: BaseException) -> type[BaseException]:
 
 
 def _unpacked(packed: PickledValue) -> Any:
-    value: Any = RemoteValue(packed.text)
-    with suppress_all_but_interrupts():
-        value = value if packed.data is None else loads(packed.data)
+    value = try_unpickle(packed.data, RemoteValue(packed.text))
     if packed.class_name is None:
         return value
     if not _is_same(value, packed):
@@ -334,6 +330,13 @@ def try_pickle(value: object) -> bytes | None:
     return None
 
 
+def try_unpickle(data: bytes | None, stand_in: object = None) -> Any:
+    """Return the value of a pickle; its stand-in where there is none, or it can't be loaded."""
+    with suppress_all_but_interrupts():
+        return stand_in if data is None else loads(data)
+    return stand_in
+
+
 def is_pickle(data: bytes) -> bool:
     """Return whether this process can load a pickle."""
     with suppress_all_but_interrupts():
@@ -356,23 +359,23 @@ def suppress_all_but_interrupts() -> Iterator[None]:
         pass
 
 
-def pack_items(items: Mapping[Any, Any]) -> tuple[dict[Any, bytes], list[str]]:
+def pack_items(items: Mapping[Any, Any]) -> tuple[list[bytes], list[str]]:
     """Pack a dict's items one by one.
 
     Returns:
-        The pickled pairs of key and value, by key; and the repr() of each key that has none.
+        The pickled pairs of key and value; and the repr() of each key that has none.
     """
-    packed, lost = {}, []
-    for key, value in list(items.items()):
-        data = try_pickle((key, value))
+    packed, lost = [], []
+    for pair in list(items.items()):
+        data = try_pickle(pair)
         if data is None:
-            lost.append(safe_repr(key))
+            lost.append(safe_repr(pair[0]))
         else:
-            packed[key] = data
+            packed.append(data)
     return packed, lost
 
 
-def unpack_items(packed: Iterable[bytes]) -> tuple[dict[Any, Any], int]:
+def unpack_items(packed: Iterable[bytes | memoryview]) -> tuple[dict[Any, Any], int]:
     """Return the dict of pickled pairs, and how many of them could not be unpickled."""
     items, lost = {}, 0
     for data in packed:

@@ -51,10 +51,8 @@ class Pool(Record):
     locks: dict[type[Job], tuple[str, ...]]
     #: The Jobs that are tried in the driver because they say so.
     in_driver: frozenset[type[Job]]
-    #: Returns whether a class may be pickled by its name.
-    by_reference: Callable[[type], bool]
-    #: Pickles a request about a Job, or returns it unpickled; None leaves that to the executor.
-    pickle: _Pickle | None
+    #: Pickles a request about a Job, or makes one of it that the executor's own pickler can take.
+    pickle: _Pickle
 
     def has_ended(self, error: BaseException) -> bool:
         """Return whether an error means that the executor can be used no more."""
@@ -78,10 +76,9 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
     """
     _check_executor(executor)
     # Interpreters are in threads of this process, too, but share nothing.
-    has_interpreters = _is(executor, 'InterpreterPoolExecutor')
-    has_threads = _is(executor, 'ThreadPoolExecutor') and not has_interpreters
-    has_processes = _is(executor, 'ProcessPoolExecutor')
-    is_main_found = has_processes and _start_method(executor) == 'fork'
+    has_interpreters = _is_of(executor, 'interpreter')
+    has_threads = _is_of(executor, 'thread') and not has_interpreters
+    has_processes = _is_of(executor, 'process')
     needs_pickle = has_processes or has_interpreters
     pool = Pool(
         executor=executor,
@@ -90,8 +87,7 @@ def make_pool(executor: Any, max_in_flight: Any, graph: Graph) -> Pool:
         has_threads=has_threads,
         locks={job: locks for job in graph.jobs if (locks := locks_of(job))},
         in_driver=frozenset(job for job in graph.jobs if is_in_driver(job)),
-        by_reference=is_importable if is_main_found else _is_in_a_module,
-        pickle=_pickle(executor, is_main_found, needs_pickle),
+        pickle=_pickle(executor, needs_pickle),
     )
     if needs_pickle:
         for job in graph.jobs:
@@ -126,11 +122,15 @@ def _package(value: object) -> str:
     return name.partition('.')[0]
 
 
-def _is(executor: object, name: str) -> bool:
-    """Return whether an executor is of a class of concurrent.futures, without loading that."""
-    modules = ('thread', 'process', 'interpreter')
-    found = (getattr(sys.modules.get(f'concurrent.futures.{each}'), name, None) for each in modules)
-    return any(each is not None and isinstance(executor, each) for each in found)
+def _is_of(executor: object, module: str) -> bool:
+    """Return whether an executor is of the class in a module of concurrent.futures."""
+    loaded = sys.modules.get(f'concurrent.futures.{module}')
+    return isinstance(executor, getattr(loaded, f'{module.capitalize()}PoolExecutor', ()))
+
+
+def _forks(executor: Any) -> bool:
+    """Return whether the workers of an executor are forked, and so have the script's classes."""
+    return _is_of(executor, 'process') and executor._mp_context.get_start_method() == 'fork'
 
 
 def _is_in_a_module(job: type) -> bool:
@@ -140,10 +140,9 @@ def _is_in_a_module(job: type) -> bool:
 
 def _imports_main(executor: Any) -> bool:
     """Return whether the workers of an executor import the script when they begin."""
-    has_processes = _is(executor, 'ProcessPoolExecutor')
     # A script that is started with -m is imported by its name.
     has_name = getattr(sys.modules['__main__'], '__spec__', None) is not None
-    return has_processes and _start_method(executor) != 'fork' and not has_name
+    return _is_of(executor, 'process') and not _forks(executor) and not has_name
 
 
 def _is_inherited(executor: Any) -> bool:
@@ -204,18 +203,14 @@ def _limit(executor: Executor, max_in_flight: Any) -> int:
     return max_in_flight if workers is None else min(max_in_flight, workers)
 
 
-def _start_method(executor: Any) -> str:
-    return str(executor._mp_context.get_start_method())
-
-
-def _pickle(executor: Any, is_main_found: bool, is_standard: bool) -> _Pickle | None:
+def _pickle(executor: Any, is_standard: bool) -> _Pickle:
     """Return a pickler of requests, so that one that can't be unpickled fails its Job only."""
     package = _package(executor)
     others = _pickle_by_cloudpickle() if package in _CLUSTERS else None
     if not is_standard and package not in _CLUSTERS or _is_dask_of_threads(executor):
-        return others
-    is_main_imported = package == 'mpi4py' or _is(executor, 'ProcessPoolExecutor')
-    names = None if is_main_found else names_of_main() if is_main_imported else set[str]()
+        return others or _with_packed_class
+    is_main_imported = package == 'mpi4py' or _is_of(executor, 'process')
+    names = None if _forks(executor) else names_of_main() if is_main_imported else set[str]()
 
     def pickle(value: Any, job: type) -> Any:
         try:
@@ -247,7 +242,7 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
     def pickle(request: Any, job: type) -> Any:
         file = io.BytesIO()
-        packed = request.__replace__(job=pack_class(job, _is_in_a_module))
+        packed = _with_packed_class(request, job)
         try:
             Pickler(file).dump(packed)
         except Exception:  # the executor's own pickler may do better, or say more
@@ -257,14 +252,18 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
     return pickle
 
 
+def _with_packed_class(request: Any, job: type) -> Any:
+    """Return a request with the parts of its Job, for a pickler that may not take the class."""
+    return request.__replace__(job=pack_class(job, _is_in_a_module))
+
+
 def _check_travels(job: type[Job], pool: Pool) -> None:
     """Refuse a class that can't be sent to workers."""
-    pickle = pool.pickle
-    assert pickle is not None
     try:
-        pickle(job, job)
+        pool.pickle(job, job)
     except Exception as error:
-        attribute = unpicklable_attribute(job, pool.by_reference, lambda each: pickle(each, object))
+        by_reference = is_importable if _forks(pool.executor) else _is_in_a_module
+        attribute = unpicklable_attribute(job, by_reference, lambda each: pool.pickle(each, object))
         what = job.__name__ if attribute is None else f'{job.__name__}.{attribute}'
         raise ConfigurationError(
             f'{what} can not be sent to another process: {error}; define it in a module, '

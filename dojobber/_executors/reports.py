@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from pickle import loads
 from typing import Any, TypeGuard
 
 from dojobber._exceptions import (
@@ -23,7 +22,7 @@ from dojobber._exceptions import (
     shown,
     trace,
 )
-from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+from dojobber._executors.pickling import try_pickle, try_unpickle
 from dojobber._failures import Failure, is_failure
 from dojobber._record import Record, as_dict
 from dojobber.job import Job
@@ -75,7 +74,7 @@ class _PackedClass(Record):
     attributes: dict[str, Any]
 
     def made(self) -> type[Job]:
-        found = _loaded(self.data)
+        found = try_unpickle(self.data)
         return found if isinstance(found, type) else type(self.name, (Job,), dict(self.attributes))
 
 
@@ -85,8 +84,7 @@ class _PackedValue(Record):
     text: str
 
     def made(self) -> Any:
-        found = _loaded(self.data)
-        return RemoteValue(self.text) if found is _LOST else found
+        return try_unpickle(self.data, RemoteValue(self.text))
 
 
 class _PackedException(Record):
@@ -105,7 +103,7 @@ class _PackedException(Record):
     process: dict[str, int]
 
     def made(self) -> BaseException:
-        error = _loaded(self.data)
+        error = try_unpickle(self.data)
         if self._is_like(error):
             return error
         return (RemoteError if self.is_failure else RemoteBaseException)(*self.shown)
@@ -117,14 +115,6 @@ class _PackedException(Record):
 
 
 _Packed = _PackedClass | _PackedValue | _PackedException
-#: Stands for an object that can't be unpickled.
-_LOST = object()
-
-
-def _loaded(data: bytes | None) -> Any:
-    with suppress_all_but_interrupts():
-        return _LOST if data is None else loads(data)
-    return _LOST
 
 
 def _restore(
@@ -180,24 +170,16 @@ class _Packer:
         """Pack the objects that have a number, and all that belongs to them."""
         for kind, each in self._objects:
             if kind == 'exception':
-                self._number_all(parts(each))
+                for part in parts(each):
+                    self._number('exception', part)
         self._with_trace = len(self._objects)
-        for kind, each in self._objects:
-            if kind == 'exception':
-                self._number_all([*parts(each), cause(each)])
-                for value in _process(each).values():
-                    self._number('value', value)
         pack: dict[str, Callable[[Any], _Packed]] = {
             'class': _packed_class,
             'value': _packed_value,
             'exception': self._exception,
         }
+        # The list grows meanwhile: an exception that is packed gives a number to its cause.
         return tuple([pack[kind](each) for kind, each in self._objects])
-
-    def _number_all(self, errors: Iterable[BaseException | None]) -> None:
-        for each in errors:
-            if each is not None:
-                self._number('exception', each)
 
     def _number(self, kind: str, each: object) -> int:
         key = kind, id(each)

@@ -98,7 +98,8 @@ class ConcurrentRun(Run):
 
     def _make_transport(self, context: TryContext) -> Transport:
         if self._pool.has_threads:
-            return ThreadTransport(self._pool, context, self._phase_from_thread)
+            inbox = self._inbox
+            return ThreadTransport(self._pool, context, lambda *phase: inbox.put(phase))
         return ProcessTransport(self._pool, context, self._workdir)
 
     def _try(self, node: int, now: float, transport: Transport, context: TryContext) -> None:
@@ -110,6 +111,8 @@ class ConcurrentRun(Run):
             self._receive(None)
             deliver()
             now = self._config.clock()
+        if self._is_stopped:
+            return
         self._unsettled.add(node)
         if self._is_observed:
             self._notifier.try_started(node)
@@ -135,10 +138,11 @@ class ConcurrentRun(Run):
                 self._maybe_taken.add(sent.node)
             raise
         self._in_flight[sent.number] = sent, future
+        inbox, number = self._inbox, sent.number
         try:
             # wait() would visit all futures each time. The callback goes by the number, since an
             # executor may call it with another future.
-            future.add_done_callback(partial(_arrive, self._inbox, sent.number))
+            future.add_done_callback(lambda _: inbox.put(number))
         except BaseException:
             del self._in_flight[sent.number]
             self._maybe_taken.add(sent.node)
@@ -258,14 +262,6 @@ class ConcurrentRun(Run):
 
     def _number(self, node: int) -> int:
         return self._numbers[node]
-
-    def _phase_from_thread(self, node: int, phase: Phase, ended: PhaseResult | None) -> None:
-        self._inbox.put((node, phase, ended))
-
-
-def _arrive(inbox: Any, number: int, _: object) -> None:
-    """Put the number of a try that has ended into the inbox."""
-    inbox.put(number)
 
 
 def _executor_error(future: Future[Any]) -> BaseException | None:

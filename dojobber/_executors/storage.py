@@ -7,10 +7,11 @@ workers. A value is pickled where it is set, and unpickled only where it is acce
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import wraps
 from pickle import dumps, loads
 from typing import Any, NamedTuple
 
-from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle
+from dojobber._executors.pickling import suppress_all_but_interrupts, try_pickle, unpack_items
 
 # How many bytes the length takes that precedes each record of a journal.
 _HEAD = 8
@@ -24,8 +25,28 @@ class Packed(NamedTuple):
     data: bytes
 
 
-# No value is this one.
-_UNKNOWN = object()
+def _accessing_one(name: str) -> Any:
+    """Return a method of dict that accesses the value of its first argument."""
+    method: Any = getattr(dict, name)
+
+    @wraps(method)
+    def call(self: SharedDict, key: Any, /, *args: Any) -> Any:
+        self._load(key)
+        return method(self, key, *args)
+
+    return call
+
+
+def _accessing_all(name: str) -> Any:
+    """Return a method of dict that accesses all values."""
+    method: Any = getattr(dict, name)
+
+    @wraps(method)
+    def call(self: SharedDict, /, *args: Any) -> Any:
+        self._load_all()
+        return method(self, *args)
+
+    return call
 
 
 class SharedDict(dict[Any, Any]):
@@ -34,34 +55,29 @@ class SharedDict(dict[Any, Any]):
     A value that can't be unpickled is missing, so asking for all keys unpickles all values.
     """
 
-    __slots__ = ('dropped', '_seen', '_known', '_accessed')
+    __slots__ = ('dropped', '_known', '_accessed')
 
     def __init__(self, packed: Mapping[Any, Packed] | None = None) -> None:
         """Begin with packed values."""
         super().__init__(packed or {})
         #: The keys of the values that could not be unpickled.
         self.dropped: set[Any] = set()
-        #: The pickles of the values when they were first accessed or last sent.
-        self._seen: dict[Any, bytes | None] = {}
-        #: The values at the last call of `changes`, and the keys that were accessed since then.
-        self._known: dict[Any, Any] = {}
+        #: The values as they were unpickled, or at the last call of `changes`, and their pickles.
+        self._known: dict[Any, tuple[Any, bytes | None]] = {}
+        #: The keys that were accessed since then.
         self._accessed: set[Any] = set()
 
     # For the library
 
     def put(self, key: Any, packed: Packed) -> None:
         """Set a packed value."""
-        self._forget(key)
+        self._known.pop(key, None)
         super().__setitem__(key, packed)
 
     def discard(self, key: Any) -> None:
         """Delete a key if it is there."""
-        self._forget(key)
-        super().pop(key, None)
-
-    def _forget(self, key: Any) -> None:
-        self._seen.pop(key, None)
         self._known.pop(key, None)
+        super().pop(key, None)
 
     def changes(self, before: Mapping[Any, Packed]) -> tuple[dict[Any, Packed | None], list[Any]]:
         """Return what was set, changed or deleted since the last call.
@@ -76,23 +92,20 @@ class SharedDict(dict[Any, Any]):
         """
         live = {key: value for key, value in super().items() if type(value) is not Packed}
         changed: dict[Any, Packed | None] = {}
-        seen = {
-            key: try_pickle(value)
-            for key, value in live.items()
-            if key in self._accessed or self._known.get(key, _UNKNOWN) is not value
-        }
-        unpicklable = []
-        for key, data in seen.items():
+        known, unpicklable = {}, []
+        for key, value in live.items():
+            last = self._known.get(key)
+            if last and last[0] is value and key not in self._accessed:
+                known[key] = last
+                continue
+            data = try_pickle(value)
+            known[key] = value, data
             if data is None:
                 unpicklable.append(key)
-            elif data != self._seen.get(key) and before.get(key) != (data,):
+            elif not (last and last[1] == data) and before.get(key) != (data,):
                 changed[key] = Packed(data)
-        added = sum(key not in before for key in live)
-        if super().__len__() - added + len(self.dropped) < len(before):
-            there = super().keys() | self.dropped
-            changed |= dict.fromkeys(key for key in before if key not in there)
-        self._seen |= seen
-        self._known = live
+        changed |= dict.fromkeys(before.keys() - super().keys() - self.dropped)
+        self._known = known
         self._accessed.clear()
         return changed, unpicklable
 
@@ -103,7 +116,7 @@ class SharedDict(dict[Any, Any]):
             return
         with suppress_all_but_interrupts():
             value = loads(packed.data)
-            self._seen[key] = try_pickle(value)
+            self._known[key] = value, try_pickle(value)
             super().__setitem__(key, value)
             return
         super().__delitem__(key)
@@ -116,80 +129,34 @@ class SharedDict(dict[Any, Any]):
 
     # As in a dict, for users
 
-    def __getitem__(self, key: Any) -> Any:
-        self._load(key)
-        return super().__getitem__(key)
-
-    def __delitem__(self, key: Any) -> None:
-        self._load(key)
-        super().__delitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self._load(key)
-        return super().__contains__(key)
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        self._load(key)
-        return super().get(key, default)
-
-    def pop(self, key: Any, *default: Any) -> Any:
-        self._load(key)
-        return super().pop(key, *default)
-
-    def setdefault(self, key: Any, default: Any = None) -> Any:
-        self._load(key)
-        return super().setdefault(key, default)
-
-    def popitem(self) -> tuple[Any, Any]:
-        self._load_all()
-        return super().popitem()
-
-    def __len__(self) -> int:
-        self._load_all()
-        return super().__len__()
+    __getitem__ = _accessing_one('__getitem__')
+    __delitem__ = _accessing_one('__delitem__')
+    __contains__ = _accessing_one('__contains__')
+    get = _accessing_one('get')
+    pop = _accessing_one('pop')
+    setdefault = _accessing_one('setdefault')
 
     # Without an __iter__ of our own, dict(...) and update() would copy packed values.
-    def __iter__(self) -> Iterator[Any]:
-        self._load_all()
-        return super().__iter__()
-
-    def __reversed__(self) -> Iterator[Any]:
-        self._load_all()
-        return super().__reversed__()
-
-    def keys(self) -> Any:
-        self._load_all()
-        return super().keys()
-
-    def values(self) -> Any:
-        self._load_all()
-        return super().values()
-
-    def items(self) -> Any:
-        self._load_all()
-        return super().items()
+    __iter__ = _accessing_all('__iter__')
+    __reversed__ = _accessing_all('__reversed__')
+    __len__ = _accessing_all('__len__')
+    __eq__ = _accessing_all('__eq__')
+    __ne__ = _accessing_all('__ne__')
+    __repr__ = _accessing_all('__repr__')
+    keys = _accessing_all('keys')
+    values = _accessing_all('values')
+    items = _accessing_all('items')
+    popitem = _accessing_all('popitem')
+    __hash__ = None
 
     def copy(self) -> dict[Any, Any]:
         return dict(self.items())
-
-    def __eq__(self, other: object) -> bool:
-        self._load_all()
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None
 
     def __or__(self, other: Any) -> Any:
         return self.copy() | other
 
     def __ror__(self, other: Any) -> Any:
         return other | self.copy()
-
-    def __repr__(self) -> str:
-        self._load_all()
-        return super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return dict, (self.copy(),)
@@ -253,14 +220,8 @@ def record_of(key: Any, packed: Packed | None) -> bytes | None:
 
 def read_records(records: Iterable[bytes | memoryview]) -> tuple[dict[Any, Packed | None], int]:
     """Return the changes in records, and how many records could not be unpickled."""
-    changed, lost = dict[Any, Packed | None](), 0
-    for record in records:
-        lost += 1
-        with suppress_all_but_interrupts():
-            key, data = loads(record)
-            changed[key] = data if data is None else Packed(data)
-            lost -= 1
-    return changed, lost
+    items, lost = unpack_items(records)
+    return {key: None if data is None else Packed(data) for key, data in items.items()}, lost
 
 
 class _Read(NamedTuple):

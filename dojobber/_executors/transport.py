@@ -13,17 +13,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from pickle import loads
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from dojobber._attempt import PhaseResult, TryContext, TryRecord, attempt
 from dojobber._exceptions import class_name, safe_repr, safe_str
-from dojobber._executors.pickling import (
-    PickledValue,
-    ValueUnpickler,
-    is_pickle,
-    pack_class,
-    unpack_items,
-)
+from dojobber._executors.pickling import PickledValue, ValueUnpickler, is_pickle, unpack_items
 from dojobber._executors.pool import Pool, as_future, enter, is_within
 from dojobber._executors.storage import Journal, SharedDict, read_records, record_of
 from dojobber._executors.worker import FAILURES, CleanupNeeds, Reply, Request, run_request
@@ -47,28 +41,6 @@ class InFlight(NamedTuple):
     #: The Jobs in its WATCH that changed; None if it has no WATCH.
     changed: tuple[str, ...] | None
     transport: Transport
-
-
-class Transport(Protocol):
-    """Sends tries to workers and accepts their results."""
-
-    def submit(self, sent: InFlight) -> Future[Any]:
-        """Submit a try."""
-
-    def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
-        """Register the Cleanup of a try, emit its phases, and return its record.
-
-        Args:
-            sent: the try.
-            future: its future, which is done.
-            errors: gets what listeners raise.
-        """
-
-    def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
-        """Register the Cleanup of a try that ended after its run."""
-
-    def run_here(self, sent: InFlight) -> TryRecord:
-        """Make a try in the driver."""
 
 
 class ThreadTransport:
@@ -154,10 +126,10 @@ class ProcessTransport:
     def submit(self, sent: InFlight) -> Future[Any]:
         """Submit a try, with a copy of the global storage."""
         self._note_changes(sent)
-        context, pool, job_class = self._context, self._pool, sent.job_class
+        context, executor, job_class = self._context, self._pool.executor, sent.job_class
         request: Any = Request(
             token=(self._run, job_class.__name__, sent.number),
-            job=job_class if pool.pickle else pack_class(job_class, pool.by_reference),
+            job=job_class,
             is_special=job_class in context.special,
             changed=sent.changed,
             args=context.args,
@@ -167,15 +139,20 @@ class ProcessTransport:
             no_act=context.no_act,
             directory=self._workdir.path,
         )
-        if pool.pickle is not None:
-            try:
-                request = pool.pickle(request, job_class)
-            except (Exception, SystemExit) as error:
-                return _failed(error)
-        return as_future(pool.executor.submit(run_request, request), pool.executor)
+        try:
+            request = self._pool.pickle(request, job_class)
+        except (Exception, SystemExit) as error:
+            return _failed(error)
+        return as_future(executor.submit(run_request, request), executor)
 
     def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
-        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases."""
+        """Take in the reply of a try: its Cleanup, changes of the global storage, and phases.
+
+        Args:
+            sent: the try.
+            future: its future, which is done.
+            errors: gets what listeners raise.
+        """
         reply: Reply = loads(future.result())
         self._merge(reply, sent)
         self._log_dropped(sent.job_class, reply.dropped)
@@ -285,6 +262,9 @@ class ProcessTransport:
         if error and not self._has_logged_directory:
             self._has_logged_directory = True
             _LOG.warning('A worker uses its own directory, since it can not enter ours: %s', error)
+
+
+Transport = ThreadTransport | ProcessTransport
 
 
 def _failed(error: BaseException) -> Future[Any]:

@@ -32,9 +32,9 @@ from dojobber.job import Job
 from dojobber.outcome import Phase
 
 _T = TypeVar('_T')
-# Attributes that the library sets.
 #: The fields of a `TryRecord` that are failures.
 FAILURES = 'failure', 'check', 'run'
+# Attributes that the library sets.
 _NOT_KEPT = {'storage', 'global_storage', *PROGRESS}
 
 
@@ -88,11 +88,14 @@ class CleanupNeeds(Record):
 class _Try:
     """What a worker notes during a try."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: str = '') -> None:
+        self.workdir = NamedDirectory(directory)
         self.pickler = ValuePickler()
         self.phases: list[tuple[Phase, PhaseResult | None]] = []
         self.dropped: list[str] = []
         self.job: Job | None = None
+        #: As by `SharedDict.changes`.
+        self.changes: tuple[dict[Any, Packed | None], list[Any]] = {}, []
 
     def register_cleanup(self, token: object, job: Job) -> None:
         self.job = job
@@ -113,13 +116,13 @@ def run_request(request: Request | bytes) -> bytes:
             assert isinstance(request, Request)
         except BaseException as caught:
             record = TryRecord(started, (), Phase.INIT, None, Failure.of(caught))
-            return dumps(_reply(_Try(), record, ({}, []), NamedDirectory('')), HIGHEST_PROTOCOL)
+            return dumps(_reply(_Try(), record), HIGHEST_PROTOCOL)
     # No other try sees the context variables that this one sets.
     return copy_context().run(_run_request, request)
 
 
 def _run_request(request: Request) -> bytes:
-    noted, workdir = _Try(), NamedDirectory(request.directory)
+    noted = _Try(request.directory)
     before, lost = read_journal(request.token[0], request.edition, request.journal)
     shared = SharedDict(before)
     started = time.monotonic()
@@ -131,7 +134,7 @@ def _run_request(request: Request) -> bytes:
             special={job_class} if request.is_special else (),
             global_storage=shared,
             no_act=request.no_act,
-            workdir=workdir,
+            workdir=noted.workdir,
             clock=time.monotonic,
             register_cleanup=noted.register_cleanup,
             on_phase=noted.on_phase,
@@ -139,10 +142,10 @@ def _run_request(request: Request) -> bytes:
         record = attempt(None, job_class, started, context, request.changed)
     except BaseException as caught:  # Ctrl-C between two phases, or a class can't be rebuilt
         record = TryRecord(started, (), Phase.INIT, None, Failure.of(caught))
-    changes = _retried(lambda: shared.changes(before))
+    noted.changes = _retried(lambda: shared.changes(before))
     if lost := lost + len(shared.dropped):
         noted.dropped.append(f'{lost} values of global_storage')
-    return _retried(lambda: dumps(_reply(noted, record, changes, workdir), HIGHEST_PROTOCOL))
+    return _retried(lambda: dumps(_reply(noted, record), HIGHEST_PROTOCOL))
 
 
 def _retried(call: Callable[[], _T]) -> _T:
@@ -153,13 +156,8 @@ def _retried(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _reply(
-    noted: _Try,
-    record: TryRecord,
-    changes: tuple[dict[Any, Packed | None], list[Any]],
-    workdir: NamedDirectory,
-) -> Reply:
-    pickler, (changed, unpicklable) = noted.pickler, changes
+def _reply(noted: _Try, record: TryRecord) -> Reply:
+    pickler, error, (changed, unpicklable) = noted.pickler, noted.workdir.error, noted.changes
     dropped = [f'global_storage[{safe_repr(key)}]' for key in unpicklable]
     fields = record._asdict()
     fields['result'] = pickler.pack(record.result)
@@ -171,7 +169,7 @@ def _reply(
         cleanup=None if noted.job is None else _cleanup_needs(noted.job, pickler.pack, dropped),
         shared=[data for item in changed.items() if (data := record_of(*item))],
         dropped=noted.dropped + dropped,
-        directory_error='' if workdir.error is None else safe_str(workdir.error),
+        directory_error='' if error is None else safe_str(error),
     )
 
 
@@ -191,13 +189,12 @@ def _cleanup_needs(
 
 def _slots(job: Job) -> dict[str, Any]:
     """Return the values in the __slots__ of an object."""
-    names = [
-        name
+    return {
+        name: getattr(job, name)
         for each in type(job).__mro__
         for name, value in vars(each).items()
-        if isinstance(value, MemberDescriptorType)
-    ]
-    return {name: getattr(job, name) for name in names if hasattr(job, name)}
+        if isinstance(value, MemberDescriptorType) and hasattr(job, name)
+    }
 
 
 def _packed_items(what: str, items: Any, dropped: list[str]) -> list[bytes]:
@@ -206,4 +203,4 @@ def _packed_items(what: str, items: Any, dropped: list[str]) -> list[bytes]:
         return []
     packed, unpicklable = pack_items(items)
     dropped += [f'{what}[{key}]' for key in unpicklable]
-    return list(packed.values())
+    return packed

@@ -283,6 +283,18 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     assert dojob.nodestatus == {'stops': False, 'alone': None, 'root': None}
 
 
+def test_stop_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
+    jobs = (
+        Job.clone('stops', Check=lambda self: dojob.stop()),
+        DummyJob.clone('alone', IN_DRIVER=True),
+    )
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
+    executor.drive(dojob, FakeClock())
+    dojob.checknrun()
+    assert dojob.nodestatus == {'stops': True, 'alone': None, 'root': None}
+
+
 @pytest.mark.parametrize('kind', [FakeProcesses, FakeCluster])
 def test_stop_lets_what_is_in_flight_end_and_submits_no_other_try(kind: Any) -> None:
     def listen(event: events.Event) -> None:

@@ -126,6 +126,15 @@ def test_value_that_can_not_be_made_is_not_there(look: Any) -> None:
     assert changes(values, before) == ({}, [])
 
 
+def test_value_set_anew_after_it_could_not_be_made_hides_no_deletion() -> None:
+    before = {**packed({'x': 1}), 'bad': Packed(b'bad')}
+    values = SharedDict(before)
+    assert 'bad' not in values
+    values['bad'] = 2
+    del values['x']
+    assert changes(values, before) == ({'bad': 2, 'x': None}, [])
+
+
 # What has changed
 
 
@@ -144,6 +153,16 @@ def test_changes_are_those_of_values_that_were_set_changed_or_deleted() -> None:
     values['b'].append(4)
     assert values.get('h') is not None
     assert changes(values, after) == ({'b': [2, 3, 4]}, ['h'])
+
+
+def test_value_that_is_set_again_after_it_was_deleted_is_a_change() -> None:
+    values = SharedDict()
+    values['a'] = 1
+    assert changes(values, {}) == ({'a': 1}, [])
+    del values['a']
+    assert changes(values, packed({'a': 1})) == ({'a': None}, [])
+    values['a'] = 1
+    assert changes(values, {}) == ({'a': 1}, [])
 
 
 @pytest.mark.parametrize(
