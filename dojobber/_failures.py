@@ -144,19 +144,22 @@ def _own_lines(found: TracebackType) -> tuple[TracebackType, TracebackType]:
 
 
 def release_callers(errors: Iterable[BaseException]) -> None:
-    """Let go of the objects in the frames that called the hooks which exceptions came through.
+    """Let go of the objects in the frames of the library that exceptions lead to.
 
-    A frame keeps its caller alive. So by way of the library's frames an exception would keep the
-    run alive that keeps the exception.
+    A frame keeps its caller alive. So by way of these frames an exception would keep the run alive
+    that keeps the exception.
     """
     cleared: set[FrameType] = set()
     for error in errors:
         for each in chain(error):
             above, found = None, traceback_of(each)
             while found is not None:
-                if found.tb_frame.f_back is not above:
-                    _clear(found.tb_frame.f_back, cleared)
-                above, found = found.tb_frame, found.tb_next
+                frame = found.tb_frame
+                if frame.f_code.co_filename.startswith(PACKAGE):  # it came through there
+                    _clear(frame, cleared)
+                elif frame.f_back is not above:
+                    _clear(frame.f_back, cleared)
+                above, found = frame, found.tb_next
 
 
 def _clear(frame: FrameType | None, cleared: set[FrameType]) -> None:

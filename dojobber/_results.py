@@ -166,8 +166,12 @@ class Results:
 
     def release_callers(self) -> None:
         """Let no exception keep these results alive by way of its frames."""
-        failures = [*self.failures.values(), *self.cleanups.failures.values()]
-        release_callers([failure.exception for failure in failures])
+        failures: list[Failure | None] = [*self.failures.values(), *self.cleanups.failures.values()]
+        if self._keep_frames:
+            for record in filter(None, self._last):
+                failures += record.check, record.run
+            failures += [each.run for each in self._earlier.values()]
+        release_callers([failure.exception for failure in failures if failure is not None])
 
     @property
     def seconds(self) -> float | None:

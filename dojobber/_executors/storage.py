@@ -104,7 +104,11 @@ class SharedDict(dict[Any, Any]):
                 unpicklable.append(key)
             elif not (last and last[1] == data) and before.get(key) != (data,):
                 changed[key] = Packed(data)
-        changed |= dict.fromkeys(before.keys() - super().keys() - self.dropped)
+        there = super().keys()
+        absent = len(before) + sum(key not in before for key in live) - len(there)
+        # Mostly none is deleted, and to compare all keys would take long.
+        if absent > sum(key not in there for key in self.dropped):
+            changed |= dict.fromkeys(before.keys() - there - self.dropped)
         self._known = known
         self._accessed.clear()
         return changed, unpicklable

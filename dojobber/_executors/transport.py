@@ -75,10 +75,10 @@ class ThreadTransport:
 
     def accept(self, sent: InFlight, future: Future[Any], errors: list[BaseException]) -> TryRecord:
         """Return the record of a try; its thread has done all else."""
-        record = future.result()
-        if not isinstance(record, TryRecord):
-            raise TypeError(f'the future of a try must give its record, got {safe_repr(record)}')
-        return record
+        records: list[TryRecord] = future.result()
+        if not (isinstance(records, list) and records and isinstance(records[0], TryRecord)):
+            raise TypeError(f'the future of a try must give its record, got {safe_repr(records)}')
+        return records.pop()
 
     def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
         """Do nothing: the thread of the try has registered its Cleanup."""
@@ -88,17 +88,19 @@ class ThreadTransport:
         return attempt(sent.node, sent.job_class, sent.started, self._here, sent.changed)
 
 
-def _attempt(arguments: list[Any]) -> TryRecord:
+def _attempt(arguments: list[Any]) -> list[TryRecord]:
     """Make a try, and empty the list of its arguments.
 
-    The traceback of a failure keeps the executor's frame alive, and that frame keeps the list.
+    The traceback of a failure keeps the executor's frame alive, and that frame keeps both lists.
 
     Args:
         arguments: those of `attempt`, and the context variables, in one tuple.
+
+    Returns:
+        A list of the record, to be emptied, too.
     """
     *attempted, variables = arguments.pop()
-    record: TryRecord = variables.run(attempt, *attempted)
-    return record
+    return [variables.run(attempt, *attempted)]
 
 
 class ProcessTransport:

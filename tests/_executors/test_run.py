@@ -284,11 +284,11 @@ def test_interrupt_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
 
 
 def test_stop_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
+    executor, dojob = FakeThreads(0, workers=2), DoJobber()
     jobs = (
         Job.clone('stops', Check=lambda self: dojob.stop()),
         DummyJob.clone('alone', IN_DRIVER=True),
     )
-    executor, dojob = FakeThreads(0, workers=2), DoJobber()
     dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
     executor.drive(dojob, FakeClock())
     dojob.checknrun()
