@@ -665,7 +665,7 @@ def assert_fits(roots: Sequence[type[Job]], no_act: bool, widths: Sequence[int])
 
 @pytest.mark.parametrize('no_act', sampled([False, True]))
 def test_no_line_is_wider_than_it_may_be_whatever_is_in_it(no_act: bool) -> None:
-    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20, 41])
+    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20])
 
 
 @pytest.mark.slow
@@ -813,7 +813,7 @@ def test_summary_asks_for_what_is_blocked_only_of_the_jobs_that_it_tells_of() ->
 ESCAPE = re.compile(r'\x1b\[\d+m')
 
 
-@pytest.mark.parametrize('width', [20, 40, 80])
+@pytest.mark.parametrize('width', sampled([20, 40, 80]))
 @pytest.mark.parametrize('job', ['Party', 'Home', 'Bakery'])
 @pytest.mark.parametrize('no_act', [False, True])
 def test_colours_change_nothing_but_colours(
