@@ -128,7 +128,7 @@ def read_to(stream: Any, text: str) -> None:
     ('where', 'cleanups'),
     [
         ('plan', ''),
-        ('run', 'band gone\ntables back\n'),
+        pytest.param('run', 'band gone\ntables back\n', marks=pytest.mark.slow),
         pytest.param('init', 'tables back\n', marks=pytest.mark.slow),
         pytest.param('check', 'tables back\n', marks=pytest.mark.slow),
         pytest.param('recheck', 'band gone\ntables back\n', marks=pytest.mark.slow),
@@ -215,7 +215,7 @@ def test_report_of_a_run_that_was_ended_is_written(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate()
     assert (process.returncode, err) == (143, '')
-    assert out.endswith('Band: interrupted\n  Tables: changed\n')
+    assert out == 'band gone\ntables back\nBand: interrupted\n  Tables: changed\n'
     assert '"interrupted"' in report.read_text()
 
 
