@@ -417,7 +417,7 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
         yield
 
 
-@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 9])
 @pytest.mark.parametrize('flags', sampled([(), ('-j2',), ('--list',), ('--graph',)]))
 def test_ctrl_c_before_any_line_is_status_130_and_loses_no_cleanup(
     flags: tuple[str, ...], step: int, capfd: pytest.CaptureFixture[str], tmp_path: Path

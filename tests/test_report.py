@@ -521,7 +521,7 @@ def counted(root: type[Job], **options: Any) -> DoJobber:
 
 @pytest.mark.parametrize('order', sampled([1, -1]))
 def test_blocked_by_of_a_long_chain_is_linear(order: int) -> None:
-    count = 2_000
+    count = 1_100
     job: type[Job] = Fails
     for number in range(count):
         job = DummyJob.clone(f'j{number}', DEPS=(job,))

@@ -172,12 +172,12 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return found
 
 
-@pytest.mark.parametrize('limit', [1, 2, 100, 5000])
+@pytest.mark.parametrize('limit', [1, 2, 100, 1000])
 @pytest.mark.parametrize('second', ['b', 'b{}'])
-def test_two_thousand_jobs_with_one_lock_are_linear_work(
+def test_hundreds_of_jobs_with_one_lock_are_linear_work(
     steps: list[None], second: str, limit: int
 ) -> None:
-    count = 2000
+    count = 500
     locks = {node: ('a', second.format(node)) for node in range(count)}
     queue = scheduler(locks, [()] * count)
     left, asked = count, 0
@@ -194,17 +194,17 @@ def test_two_thousand_jobs_with_one_lock_are_linear_work(
     assert len(steps) <= 7 * count
 
 
-def test_thousand_jobs_that_need_two_locks_while_others_pass_them_on_are_linear_work(
+def test_hundreds_of_jobs_that_need_two_locks_while_others_pass_them_on_are_linear_work(
     steps: list[None],
 ) -> None:
     # a and b are never free at the same time before all that need only one of them are through.
-    needed = [('a',), ('b',), *[('a', 'b')] * 1000, *[('a',), ('b',)] * 1000]
+    needed = [('a',), ('b',), *[('a', 'b')] * 300, *[('a',), ('b',)] * 300]
     queue = scheduler(dict(enumerate(needed)), [()] * len(needed))
     under_way, order = handed_out(queue), list[int]()
     while under_way:
         order.append(under_way.pop(0))
         queue.succeeded(order[-1])
         under_way += handed_out(queue)
-    singles = [0, 1, *range(1002, 3002)]
-    assert order == singles + list(range(2, 1002))
+    singles = [0, 1, *range(302, 902)]
+    assert order == singles + list(range(2, 302))
     assert len(steps) <= 10 * len(needed)
