@@ -295,6 +295,24 @@ def test_stop_while_a_job_waits_to_be_alone_leaves_it_untried() -> None:
     assert dojob.nodestatus == {'stops': True, 'alone': None, 'root': None}
 
 
+@pytest.mark.parametrize('kind', FAKES)
+def test_delay_of_a_job_is_waited_for_where_nothing_is_in_flight(kind: Any) -> None:
+    def check(self: Job) -> None:
+        checked.append(clock.now)
+        if clock.now < 5:
+            raise ValueError
+
+    checked: list[float] = []
+    clock, executor = FakeClock(0), kind(0, workers=1)
+    dojob = clock.drive(DoJobber())
+    executor.drive(dojob, clock)
+    late = Job.clone('late', Check=check, RETRY_DELAY=5)
+    dojob.configure(late, executor=executor, max_in_flight=1)
+    dojob.checknrun()
+    assert dojob.success()
+    assert (checked, clock.sleeps) == ([0, 0, 5], [5])  # it is rechecked at once, too
+
+
 @pytest.mark.parametrize('kind', [FakeProcesses, FakeCluster])
 def test_stop_lets_what_is_in_flight_end_and_submits_no_other_try(kind: Any) -> None:
     def listen(event: events.Event) -> None:

@@ -51,7 +51,7 @@ def graphs() -> Iterator[tuple[str, Dependencies]]:
         [*([] if each % 3 == 0 else [each - 1] for each in range(180))] + [list(range(2, 180, 3))],
     )
     yield 'all on all', [list(range(each)) for each in range(30)]
-    yield 'ladder with lanes', ladder(120)
+    yield 'ladder with lanes', ladder(125)
     odds = random.Random(7)
     for number in range(25):
         nodes = odds.randint(1, 40)
