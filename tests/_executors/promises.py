@@ -21,6 +21,7 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RemoteBaseException, RemoteError, events
 from dojobber.remote import RemoteValue
 from tests._executors import travelling
+from tests._executors.packable import PackableStage
 from tests._executors.travelling import (
     METHODS,
     After,
@@ -36,7 +37,6 @@ from tests._executors.travelling import (
     Looks,
     Loses,
     Once,
-    PackableStage,
     Panics,
     Picky,
     Ping,

@@ -554,7 +554,8 @@ def test_page_of_more_than_two_thousand_jobs_says_what_is_left_out(failures: int
         def Check(self) -> None:
             raise ValueError('<&>' * self.TIMES)
 
-    jobs = [DummyJob.clone(f'passes{number}') for number in range(2000 - failures)]
+    jobs: list[type[Job]] = []
+    jobs += [DummyJob.clone(f'passes{number}') for number in range(2000 - failures)]
     jobs += [Talks.clone(f'long{number}', TIMES=1000) for number in range(30)]
     jobs += [Talks.clone(f'short{number}') for number in range(failures - 30)]
     text = report(DummyJob.clone('All', DEPS=jobs)).as_html()
