@@ -381,7 +381,7 @@ class Interrupted:
     ],
     ids=['one', 'two', 'with', 'stuck'],
 )
-@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 149])
+@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 197])
 def test_interrupt_at_any_line_loses_and_repeats_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -841,7 +841,7 @@ class Scene:
             self.pressed.append('was raised')
 
 
-@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 499])
+@pytest.mark.parametrize('step', [pytest.param(1, marks=pytest.mark.slow), 997])
 @pytest.mark.parametrize(('kind', 'seed'), [(UntracedThreads, 1), (UntracedProcesses, 0)])
 def test_interrupt_at_any_line_loses_and_repeats_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, seed: int, step: int
