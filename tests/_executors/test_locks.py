@@ -101,7 +101,7 @@ def test_job_freed_by_the_holder_of_its_lock_gets_it() -> None:
     assert handed_out(queue) == [1]
 
 
-@pytest.mark.parametrize('numbers', seeds(600, sample=25), ids=str)
+@pytest.mark.parametrize('numbers', seeds(600, sample=60), ids=str)
 def test_random_endings_keep_locks_exclusive_and_the_order_and_lose_no_job(
     numbers: range,
 ) -> None:
