@@ -8,6 +8,10 @@ import pytest
 
 pytest.register_assert_rewrite('tests._executors.promises')
 
+if hasattr(gc, 'set_threshold'):  # not on PyPy
+    # A tenth of the time in which test modules are rewritten went to rounds that free nothing.
+    gc.set_threshold(50_000, 20, 20)
+
 
 @pytest.fixture(scope='session', autouse=True)
 def _signals_are_heard() -> Iterator[None]:

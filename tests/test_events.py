@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -633,8 +634,14 @@ class Raises:
         raise ValueError('no name')
 
 
-@pytest.mark.parametrize('error', [ValueError, SystemExit])
-@pytest.mark.parametrize('at', ALL)
+@pytest.mark.parametrize(
+    ('at', 'error'),
+    [
+        *zip(ALL, cycle([ValueError, SystemExit])),
+        *(pytest.param(*each, marks=pytest.mark.slow)
+          for each in zip(ALL, cycle([SystemExit, ValueError]))),
+    ],
+)  # fmt: skip
 def test_listener_that_raises_is_logged_once_and_dropped_until_the_next_run(
     caplog: pytest.LogCaptureFixture, at: str, error: type[BaseException]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dojobber import DoJobber
 from tests import dojobber_example
+from tests.seeds import sampled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -229,12 +230,17 @@ def test_movie_night_opens_windows_only_with_x11(
 
 @pytest.mark.parametrize(
     'flags',
-    [
-        *('', '-n', '-v', '-d', '--app-logs', '--battery_state charged', '--battery_state dead'),
-        *('--couch_space', '--movie Zardoz', '--movie Clue', '--display_prerungraph', '--x11'),
-        *('--no-x11', '--png_output /nonexistent/movie.png', '--pizza_success_try 0'),
-        *('--pop_success_try 0', '--bowl_success_try 0', '--summary', '--graph', '--graph dot'),
-    ],
+    sampled(
+        [
+            *('', '-v', '-d', '--battery_state charged', '--battery_state dead', '--couch_space'),
+            *('--movie Clue', '--png_output /nonexistent/movie.png', '--no-x11', '--graph dot'),
+            *('--pizza_success_try 0', '--pop_success_try 0', '--bowl_success_try 0'),
+            # Of these there are other tests.
+            *('-n', '--app-logs', '--movie Zardoz', '--display_prerungraph', '--x11'),
+            *('--summary', '--graph'),
+        ],
+        13,
+    ),
 )
 def test_movie_night_with_one_flag_fails_without_a_traceback_or_warning(
     flags: str, capfd: pytest.CaptureFixture[str], programs: Path

@@ -57,7 +57,7 @@ def test_changing_what_nodes_returned_changes_nothing() -> None:
 
 
 def test_chain_far_beyond_the_recursion_limit_is_configured() -> None:
-    length = sys.getrecursionlimit() * 3
+    length = sys.getrecursionlimit() * 2
     assert len(nodes(chain(length)[-1])) == length
 
 

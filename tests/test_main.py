@@ -90,14 +90,6 @@ def test_main_is_the_function_wherever_it_is_imported_from() -> None:
     assert dojobber.main is main_of_its_module
 
 
-def test_import_loads_neither_argparse_nor_asyncio() -> None:
-    script = (
-        'import sys; sys.path.insert(0, sys.argv[1]); import dojobber; '
-        "assert not {'argparse', 'asyncio'} & {*sys.modules}"
-    )
-    subprocess.run([sys.executable, '-I', '-S', '-c', script, str(REPOSITORY)], check=True)
-
-
 @pytest.mark.parametrize('module', ['dojobber', 'report', '_output.console', '_record'])
 def test_imports_for_type_checkers_can_be_made(
     monkeypatch: pytest.MonkeyPatch, module: str

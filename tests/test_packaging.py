@@ -278,11 +278,12 @@ before = set(sys.modules)
 sys.path.insert(0, {str(REPOSITORY)!r})
 import dojobber
 found = {{name.partition('.')[0] for name in set(sys.modules) - before}}
-print(*(found - sys.stdlib_module_names), *(found & {{'subprocess', '_posixsubprocess'}}))
+heavy = {{'subprocess', '_posixsubprocess', 'argparse', 'asyncio'}}
+print(*(found - sys.stdlib_module_names), *(found & heavy))
 """
 
 
-def test_import_writes_nothing_and_loads_no_subprocess() -> None:
+def test_import_writes_nothing_and_loads_no_subprocess_argparse_or_asyncio() -> None:
     # Without the site module, which may load what it likes.
     command = [sys.executable, '-I', '-S', '-W', 'error', '-c', LOADS]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -521,7 +521,7 @@ def counted(root: type[Job], **options: Any) -> DoJobber:
 
 @pytest.mark.parametrize('order', sampled([1, -1]))
 def test_blocked_by_of_a_long_chain_is_linear(order: int) -> None:
-    count = 2_000
+    count = 1_100
     job: type[Job] = Fails
     for number in range(count):
         job = DummyJob.clone(f'j{number}', DEPS=(job,))
@@ -1103,7 +1103,7 @@ def check_told(rule: Rule, report: Report, told: list[news.Event]) -> None:
 
 
 @pytest.mark.parametrize('listens', [False, True])
-@pytest.mark.parametrize('numbers', seeds(1000, sample=15), ids=str)
+@pytest.mark.parametrize('numbers', seeds(1000, sample=8), ids=str)
 def test_reports_of_random_plans_are_as_a_slow_rule_says(numbers: range, listens: bool) -> None:
     for seed in numbers:
         plan = random_plan(seed)

@@ -49,7 +49,7 @@ def test_class_made_at_run_time_is_made_again_with_its_bases_and_attributes() ->
 
 def test_end_of_a_long_chain_is_packed_small() -> None:
     chain: type[Job] = DummyJob.clone('0')
-    for number in range(1, 3000):
+    for number in range(1, 1500):
         chain = Once.clone(str(number), DEPS=(chain, DummyJob))
     assert len(dumps(pack_class(chain, is_importable), HIGHEST_PROTOCOL)) < 500
 

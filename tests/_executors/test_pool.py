@@ -79,9 +79,12 @@ def pool(request: Any) -> Iterator[Pool]:
         yield Pool(two, one, has_threads=kind == 'threads', opens=opens)
 
 
-@pytest.fixture(params=['fork', pytest.param('spawn', marks=pytest.mark.slow)])
-def fragile(request: Any) -> Iterator[Executor]:
-    """Make a pool of processes that may break."""
+KINDS: list[Any] = ['fork', pytest.param('spawn', marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope='module', params=KINDS)
+def processes(request: Any) -> Iterator[Executor]:
+    """Make a pool of processes that no test breaks."""
     with make(request.param, 2) as executor:
         yield executor
 
@@ -180,15 +183,15 @@ def local_jobs() -> list[type[Job]]:
     return [Local, Tied, Job.clone('Lambda', Check=lambda self: os.getpid())]
 
 
-def test_job_that_can_not_be_sent_to_processes_is_refused_by_name(fragile: Executor) -> None:
+def test_job_that_can_not_be_sent_to_processes_is_refused_by_name(processes: Executor) -> None:
     for job in local_jobs():
         name = job.__name__
         rule = rf'^{name}\.Check can not be sent .* write IN_DRIVER = True$'
         with pytest.raises(ConfigurationError, match=rule):
-            DoJobber().configure(DummyJob.clone('root', DEPS=(job,)), executor=fragile)
+            DoJobber().configure(DummyJob.clone('root', DEPS=(job,)), executor=processes)
         here = job.clone(name, IN_DRIVER=True)
         dojob = DoJobber()
-        dojob.configure(here, executor=fragile)
+        dojob.configure(here, executor=processes)
         dojob.checknrun()
         assert dojob.noderesults == {name: os.getpid()}
 
@@ -202,11 +205,11 @@ def test_job_that_can_not_be_sent_to_processes_is_tried_on_threads() -> None:
             assert dojob.noderesults == {job.__name__: os.getpid()}
 
 
-def test_class_that_can_not_be_sent_though_all_of_it_can_is_refused(fragile: Executor) -> None:
+def test_class_that_can_not_be_sent_though_all_of_it_can_is_refused(processes: Executor) -> None:
     # Its function speaks of the class that it was made in, so that it is not taken out of this one.
     job = type('Borrows', (Job,), {'Check': Derived.Check})
     with pytest.raises(ConfigurationError, match='^Borrows can not be sent to another process: '):
-        DoJobber().configure(job, executor=fragile)
+        DoJobber().configure(job, executor=processes)
 
 
 # How many are under way
@@ -269,8 +272,9 @@ def test_progress_line_tells_how_many_are_under_way(monkeypatch: pytest.MonkeyPa
 # What an executor does that goes wrong
 
 
+@pytest.mark.parametrize('kind', KINDS)
 def test_pool_that_breaks_ends_the_run_and_is_no_failure_of_a_job(
-    fragile: Executor, tmp_path: Path
+    kind: str, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / 'other-runs')
     os.mkfifo(tmp_path / 'other-goes-on')
@@ -280,9 +284,9 @@ def test_pool_that_breaks_ends_the_run_and_is_no_failure_of_a_job(
     root = DummyJob.clone('root', DEPS=(dies, other, There.clone('never', DEPS=(dies,))))
     heard: list[Any] = []
     dojob = DoJobber()
-    dojob.configure(root, executor=fragile, default_retry_delay=0, listeners=[heard.append])
     dojob.set_args(directory=tmp_path)
-    with pytest.raises(BrokenExecutor):
+    with make(kind, 2) as executor, pytest.raises(BrokenExecutor):
+        dojob.configure(root, executor=executor, default_retry_delay=0, listeners=[heard.append])
         dojob.checknrun()
     outcomes = {each.name: str(each.outcome) for each in dojob.report()}
     assert outcomes == {
@@ -372,11 +376,11 @@ def test_try_that_can_not_be_sent_has_failed_for_good_and_costs_no_other(
 
 
 def test_error_about_pickling_that_is_a_runtime_error_fails_the_job_alone(
-    fragile: Executor,
+    processes: Executor,
 ) -> None:
     lock = multiprocessing.get_context('spawn').Lock()  # it raises one where it is pickled
     dojob = DoJobber()
-    dojob.configure(DummyJob.clone('root', DEPS=(There, Here)), executor=fragile)
+    dojob.configure(DummyJob.clone('root', DEPS=(There, Here)), executor=processes)
     dojob.set_args(lock=lock)
     dojob.checknrun()
     assert dojob.nodestatus == {'There': False, 'Here': True, 'root': None}
@@ -450,11 +454,11 @@ def test_reply_that_is_none_fails_the_job_for_good() -> None:
     assert isinstance(dojob.nodeexceptions['There'], UnpicklingError)
 
 
-def test_class_that_can_not_be_made_again_fails_the_job(fragile: Executor) -> None:
+def test_class_that_can_not_be_made_again_fails_the_job(processes: Executor) -> None:
     job = type('Picky', (Demanding,), {'__module__': 'nowhere'}, demand=1)
     dojob = DoJobber()
     dojob.configure(
-        DummyJob.clone('root', DEPS=(job, There)), executor=fragile, default_retry_delay=0
+        DummyJob.clone('root', DEPS=(job, There)), executor=processes, default_retry_delay=0
     )
     dojob.checknrun()
     assert dojob.nodestatus == {'Picky': False, 'There': True, 'root': None}
@@ -731,14 +735,14 @@ def test_threads_see_the_context_variables_of_the_caller_and_no_others_changes()
 
 
 def test_try_in_a_process_unpickles_no_shared_value_that_it_does_not_look_at(
-    fragile: Executor, monkeypatch: pytest.MonkeyPatch
+    processes: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pickled = []
     real = pickling.try_pickle
     monkeypatch.setattr(storage, 'try_pickle', lambda value: pickled.append(1) or real(value))
     jobs = [Counts.clone(f'{number}') for number in range(60)]
     dojob = DoJobber()
-    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=fragile)
+    dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=processes)
     dojob.checknrun()
     assert pickled == []
     assert dojob.global_storage == {f'{number}': [1] for number in range(60)}
@@ -825,9 +829,9 @@ class Leaves:
         sys.exit('no licence')
 
 
-def test_exit_while_a_request_is_pickled_fails_its_job_alone(fragile: Executor) -> None:
+def test_exit_while_a_request_is_pickled_fails_its_job_alone(processes: Executor) -> None:
     dojob = DoJobber()
-    dojob.configure(There, executor=fragile)
+    dojob.configure(There, executor=processes)
     dojob.set_args(Leaves())
     dojob.checknrun()
     assert 'SystemExit: no licence' in str(dojob.nodeexceptions['There'])

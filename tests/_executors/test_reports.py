@@ -25,12 +25,12 @@ from tests.fakes import FakeClock
 from tests.seeds import sampled
 
 COPIES: list[Callable[[Any], Any]] = [
-    copy.deepcopy,
     lambda each: copy.deepcopy(pickle.loads(pickle.dumps(each))),
+    copy.deepcopy,
     *(lambda each, p=p: pickle.loads(pickle.dumps(each, p)) for p in (5, 4, 3, 2)),
 ]
 copied = pytest.mark.parametrize(
-    'travel', sampled(COPIES, 2), ids=['deepcopy', 'twice', '5', '4', '3', '2']
+    'travel', sampled(COPIES), ids=['twice', 'deepcopy', '5', '4', '3', '2']
 )
 
 

@@ -222,7 +222,7 @@ def read(run: str, journal: Journal) -> dict[Any, Any]:
 def test_journal_is_read_as_it_was_written_from_where_it_was_read_before() -> None:
     journal = Journal()
     assert read('first', journal) == {}
-    for number in range(500):
+    for number in range(250):
         put(journal, number % 50, [number])
         if number % 7 == 0:
             journal.discard((number + 5) % 50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -49,8 +50,8 @@ def graphs() -> Iterator[tuple[str, Dependencies]]:
         'fan of chains',
         [*([] if each % 3 == 0 else [each - 1] for each in range(180))] + [list(range(2, 180, 3))],
     )
-    yield 'all on all', [list(range(each)) for each in range(40)]
-    yield 'ladder with lanes', ladder(150)
+    yield 'all on all', [list(range(each)) for each in range(30)]
+    yield 'ladder with lanes', ladder(125)
     odds = random.Random(7)
     for number in range(25):
         nodes = odds.randint(1, 40)
@@ -113,13 +114,17 @@ def test_edges_run_beside_boxes_only(name: str) -> None:
     rows = defaultdict(list)
     for left, top, right, _ in boxes(dependencies, found):
         rows[top].append((left, right))
+    tops = sorted(rows)
+
+    def between(above: float, below: float) -> list[float]:
+        return tops[bisect_right(tops, above - BOX_HEIGHT) : bisect_left(tops, below)]
+
     for link in found.links:
         assert 0 < link.end[0] < found.width
-        for top, row in rows.items():
-            # The curve is between two rows; the line behind it may pass some.
-            assert top + BOX_HEIGHT <= link.start[1] or link.end[1] <= top
-            if link.end[1] < top + BOX_HEIGHT and top < link.bottom:
-                assert not any(left - 4 < link.end[0] < right + 4 for left, right in row)
+        # The curve is between two rows; the line behind it may pass some.
+        assert between(link.start[1], link.end[1]) == []
+        for top in between(link.end[1], link.bottom):
+            assert not any(left - 4 < link.end[0] < right + 4 for left, right in rows[top])
 
 
 @all_graphs
@@ -230,9 +235,10 @@ def test_like_parts_of_a_graph_are_side_by_side_though_wide() -> None:
 
 
 def test_dummies_grow_with_the_graph_only() -> None:
-    short, long = (len(layout(ladder(length), [60] * length).links) for length in (100, 200))
-    assert long < 2.2 * short
+    short = layout(ladder(80), [60] * 80)
+    _, long = drawn('ladder with lanes')  # half as long again
+    assert len(long.links) < 1.5 * len(short.links)
 
 
 def test_deep_graph_needs_no_recursion() -> None:
-    assert len(set(layout(chain(2000), [60] * 2000).centres)) == 2000
+    assert len(set(layout(chain(1100), [60] * 1100).centres)) == 1100

@@ -18,7 +18,7 @@ from dojobber._output.stderr import write
 from tests.seeds import sampled
 
 # More than a pipe holds.
-LINES = [f'{number}: füllt\n' for number in range(7_000)]
+LINES = [f'{number}: {"füllt " * 12}\n' for number in range(1_000)]
 
 
 class Pipe:

@@ -408,11 +408,11 @@ def test_summary_fits_on_a_screen(kitchen: dict[str, Any], width: int) -> None:
             raise subprocess.CalledProcessError(1, 'x ' * 1000, 'out\n' * 1000, 'err\n' * 1000)
 
     talking = [Talks.clone(f'Talks{number}') for number in range(100)]
-    blocked = [DummyJob.clone(f'Blocked{number}', DEPS=tuple(talking)) for number in range(400)]
+    blocked = [DummyJob.clone(f'Blocked{number}', DEPS=tuple(talking)) for number in range(99)]
     root = DummyJob.clone('Root', DEPS=(kitchen['Door'], *blocked))
     lines = text(root, width).splitlines()
     assert len(lines) <= 23
-    assert lines[0].startswith('502 Jobs: 1 ok, 100 failed, 401 blocked')
+    assert lines[0].startswith('201 Jobs: 1 ok, 100 failed, 100 blocked')
     assert 'Talks0 failed after 1 try' in lines
     assert 'returned non-zero exit status 1' in ' '.join(' '.join(lines).split())
     assert any('note after note' in line for line in lines)
@@ -665,7 +665,7 @@ def assert_fits(roots: Sequence[type[Job]], no_act: bool, widths: Sequence[int])
 
 @pytest.mark.parametrize('no_act', sampled([False, True]))
 def test_no_line_is_wider_than_it_may_be_whatever_is_in_it(no_act: bool) -> None:
-    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20, 41])
+    assert_fits([DummyJob.clone('Root', DEPS=tuple(hostile_jobs()))], no_act, [20])
 
 
 @pytest.mark.slow
@@ -720,7 +720,7 @@ def test_summary_of_many_failed_jobs_that_block_many_takes_few_looks() -> None:
         def Check(self) -> None:
             raise ValueError
 
-    count = 500
+    count = 200
     job: type[Job] = DummyJob
     failed = [Fails.clone(f'f{number}') for number in range(count)]
     # All are below the first of a chain, and one more each below those that follow.
@@ -736,9 +736,9 @@ def test_summary_of_many_failed_jobs_that_block_many_takes_few_looks() -> None:
     Counting.looks = 0
     report = dojob.report()
     lines = summary(report.jobs, report.seconds, 80).splitlines()
-    assert lines[0].startswith('1000 Jobs: 500 failed, 500 blocked in ')
+    assert lines[0].startswith('400 Jobs: 200 failed, 200 blocked in ')
     assert (
-        '  blocks 500 Jobs: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11 and 488 more' in lines
+        '  blocks 200 Jobs: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11 and 188 more' in lines
     )
     assert lines[-1].startswith('Also failed: f6, f7, ')
     assert Counting.looks < 4 * (edges + 2 * count)
@@ -789,7 +789,7 @@ def test_summary_asks_for_what_is_blocked_only_of_the_jobs_that_it_tells_of() ->
         def Check(self) -> None:
             raise ValueError
 
-    root = DummyJob.clone('Root', DEPS=tuple(Fails.clone(f'f{each}') for each in range(1000)))
+    root = DummyJob.clone('Root', DEPS=tuple(Fails.clone(f'f{each}') for each in range(200)))
     dojob = DoJobber()
     dojob.configure(root)
     dojob.checknrun()
@@ -813,7 +813,7 @@ def test_summary_asks_for_what_is_blocked_only_of_the_jobs_that_it_tells_of() ->
 ESCAPE = re.compile(r'\x1b\[\d+m')
 
 
-@pytest.mark.parametrize('width', [20, 40, 80])
+@pytest.mark.parametrize('width', sampled([20, 80, 40], 2))
 @pytest.mark.parametrize('job', ['Party', 'Home', 'Bakery'])
 @pytest.mark.parametrize('no_act', [False, True])
 def test_colours_change_nothing_but_colours(

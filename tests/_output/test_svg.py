@@ -159,13 +159,13 @@ def test_edges_have_the_colour_of_the_page() -> None:
     assert (lines.get('stroke'), heads.get('fill')) == ('currentColor', 'currentColor')
 
 
-@pytest.mark.parametrize('name', ODD_NAMES)
 @pytest.mark.parametrize('outcomes', [{}, dict.fromkeys(ODD_NAMES, Outcome.FAILED)])
-def test_odd_names_make_well_formed_xml(name: str, outcomes: dict[str, Outcome]) -> None:
-    picture = svg([name], [[]], outcomes)
-    picture.encode()
-    ElementTree.fromstring(picture)
-    assert picture.count('<svg') == 1
+def test_odd_names_make_well_formed_xml(outcomes: dict[str, Outcome]) -> None:
+    for name in ODD_NAMES:
+        picture = svg([name], [[]], outcomes)
+        picture.encode()
+        ElementTree.fromstring(picture)
+        assert picture.count('<svg') == 1, name
 
 
 @pytest.mark.parametrize(
