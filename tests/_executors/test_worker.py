@@ -90,8 +90,9 @@ def test_shared_values_that_can_not_be_made_are_counted_and_not_deleted() -> Non
 
 
 def test_directory_that_is_not_there_is_told_and_the_phases_start_in_the_workers_own(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir('.')  # comes back at the end
     own = NamedDirectory('')._own
     reply = reply_to(Where, directory=str(tmp_path / 'gone'), is_special=True)
     assert unpack(reply.record['result']) == [own] * 4
