@@ -20,7 +20,7 @@ from dojobber._executors.locks import LockingScheduler
 from dojobber._executors.pool import Pool
 from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
-from dojobber._failures import Failure, is_failure
+from dojobber._failures import Failure, is_failure, raise_first
 from dojobber._graph import Graph
 from dojobber._interrupt import collect, deliver, noted
 from dojobber._run import Run, RunConfig
@@ -120,8 +120,8 @@ class ConcurrentRun(Run):
         changed = self._watcher.changes(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
         if is_plain_dummy(job_class) and job_class not in self._graph.special:
-            record = attempt(node, job_class, now, context, changed)  # it changes nothing
-            self._take_in(node, record)
+            # It changes nothing.
+            self._take_in(node, attempt(node, job_class, now, context, changed))
         elif is_here:
             self._take_in(node, transport.run_here(sent))
         else:
@@ -177,9 +177,11 @@ class ConcurrentRun(Run):
             return
         if not self._pool.has_threads:
             self._worker_error = record.exception
-        self._take_in(sent.node, record)
-        if interrupts:
-            raise interrupts[0]
+        try:
+            self._take_in(sent.node, record)
+            raise_first(interrupts)
+        finally:
+            interrupts.clear()  # their tracebacks lead back to this frame
 
     def _take_in(self, node: int, record: TryRecord, is_final: bool = False) -> None:
         self._unsettled.discard(node)

@@ -186,11 +186,12 @@ class ProcessTransport:
     def run_here(self, sent: InFlight) -> TryRecord:
         """Make a try in the driver, and note what it changes in the global storage."""
         self._note_changes(sent)
-        context = self._context
-        record = attempt(sent.node, sent.job_class, sent.started, context, sent.changed)
-        for key in self._note_changes(sent):
-            self._writers[key] = sent.number
-        return record
+        try:
+            # No name for the record: a traceback in it leads back to this frame.
+            return attempt(sent.node, sent.job_class, sent.started, self._context, sent.changed)
+        finally:
+            for key in self._note_changes(sent):
+                self._writers[key] = sent.number
 
     def _note_changes(self, sent: InFlight) -> list[Any]:
         """Write what has changed in the driver into the journal, and return the keys."""
