@@ -127,5 +127,6 @@ def test_run_whose_listener_raised_does_not_linger(
     assert not lingers(kind, job, listeners=[hear])
 
 
-def test_run_with_a_retry_and_a_listener_does_not_linger(kind: Any) -> None:
-    assert not lingers(kind, Second, listeners=[lambda event: None])
+@pytest.mark.parametrize('job', [Second, Fails.clone('Raises', WHERE='run')])
+def test_run_whose_listener_may_look_at_frames_does_not_linger(kind: Any, job: type[Job]) -> None:
+    assert not lingers(kind, job, listeners=[lambda event: None])

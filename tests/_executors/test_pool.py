@@ -620,9 +620,10 @@ def test_future_that_takes_no_callback_ends_the_run(base: Any) -> None:
         run_with_future(lambda: future_that(refuse), base)
 
 
+@pytest.mark.parametrize('result', [None, [], ['no record']])
 @pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
-def test_future_that_gives_no_record_fails_the_job_for_good(base: Any) -> None:
-    dojob = run_with_future(lambda: future_that(result=lambda self: None), base)
+def test_future_that_gives_no_record_fails_the_job_for_good(base: Any, result: Any) -> None:
+    dojob = run_with_future(lambda: future_that(result=lambda self: result), base)
     assert dojob.nodestatus == {'There': False, 'root': None}
     assert isinstance(dojob.nodeexceptions['There'], TypeError)
     assert dojob.report().jobs[0].tries == 1

@@ -135,6 +135,24 @@ def test_value_set_anew_after_it_could_not_be_made_hides_no_deletion() -> None:
     assert changes(values, before) == ({'bad': 2, 'x': None}, [])
 
 
+def test_value_that_can_not_be_made_is_not_deleted_with_another() -> None:
+    before = {**packed({'x': 1}), 'bad': Packed(b'bad')}
+    values = SharedDict(before)
+    assert 'bad' not in values
+    del values['x']
+    assert changes(values, before) == ({'x': None}, [])
+
+
+def test_value_that_was_discarded_and_set_again_is_a_change() -> None:
+    value = ['set']
+    values = SharedDict()
+    values['x'] = value
+    assert changes(values, {}) == ({'x': ['set']}, [])
+    values.discard('x')
+    values['x'] = value
+    assert changes(values, {}) == ({'x': ['set']}, [])
+
+
 # What has changed
 
 
