@@ -308,6 +308,13 @@ def test_example_in_help_does_what_it_shows() -> None:
     assert not failed and tried
 
 
+@pytest.mark.parametrize('name', ['README.rst', 'pyproject.toml'])
+def test_readers_are_told_which_systems_are_tested_and_which_only_simulated(name: str) -> None:
+    text = ' '.join((REPOSITORY / name).read_text().split()).lower()
+    assert 'tested on linux' in text
+    assert 'only simulated' in text
+
+
 def test_version_is_written_in_one_place() -> None:
     assert re.fullmatch(r'\d+\.\d+\.\d+', dojobber.__version__)
     for name in ('pyproject.toml', 'tox.ini', 'README.rst', 'docs/conf.py'):
