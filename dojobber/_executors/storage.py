@@ -76,6 +76,7 @@ class SharedDict(dict[Any, Any]):
 
     def discard(self, key: Any) -> None:
         """Delete a key if it is there."""
+        self.dropped.discard(key)
         self._known.pop(key, None)
         super().pop(key, None)
 

@@ -143,6 +143,15 @@ def test_value_that_can_not_be_made_is_not_deleted_with_another() -> None:
     assert changes(values, before) == ({'x': None}, [])
 
 
+def test_value_that_could_not_be_made_and_was_discarded_hides_no_deletion() -> None:
+    before = {**packed({'x': 1}), 'bad': Packed(b'bad')}
+    values = SharedDict(before)
+    assert 'bad' not in values
+    values.discard('bad')
+    del before['bad'], values['x']
+    assert changes(values, before) == ({'x': None}, [])
+
+
 def test_value_that_was_discarded_and_set_again_is_a_change() -> None:
     value = ['set']
     values = SharedDict()
