@@ -53,7 +53,7 @@ def names_of_main() -> set[str] | None:
     except (OSError, SyntaxError, ValueError):  # it is compiled, or in an archive
         return None
     bound = set(_bound(tree, in_guard=False))
-    return {name for name, in_guard in bound if not in_guard and (name, True) not in bound}
+    return {name for name, _ in bound if (name, True) not in bound}
 
 
 def _bound(tree: ast.AST, in_guard: bool) -> Iterator[tuple[str, bool]]:

@@ -254,7 +254,8 @@ def _pickle_by_cloudpickle() -> _Pickle | None:
 
 def _with_packed_class(request: Any, job: type) -> Any:
     """Return a request with the parts of its Job, for a pickler that may not take the class."""
-    return request.__replace__(job=pack_class(job, _is_in_a_module))
+    packed = pack_class(job, _is_in_a_module)
+    return request if packed is job else request.__replace__(job=packed)
 
 
 def _check_travels(job: type[Job], pool: Pool) -> None:

@@ -110,9 +110,9 @@ class ConcurrentRun(Run):
             # The directory is that of the process: such a Job is alone in it.
             self._receive(None)
             deliver()
+            if self._is_stopped:
+                return
             now = self._config.clock()
-        if self._is_stopped:
-            return
         self._unsettled.add(node)
         if self._is_observed:
             self._notifier.try_started(node)
