@@ -138,8 +138,7 @@ def _add_flag(group: Any, long: str, text: str, short: str = '', **settings: Any
     from argparse import ArgumentError
 
     settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
-    both = (short, long) if short else (long,)
-    for names in both, (long,):
+    for names in [(short, long), (long,)] if short else [(long,)]:
         with suppress(ArgumentError):
             group.add_argument(*names, **settings)
             return

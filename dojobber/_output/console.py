@@ -144,7 +144,7 @@ class _Secrets(logging.Filter):
         if self.maskers:
             try:
                 text = record.getMessage()
-            except Exception:
+            except (Exception, SystemExit):
                 text = _unformatted(record)
             error = record.exc_info[1] if record.exc_info else None
             trace_text = '' if error is None else trace(error)

@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import subprocess
+import sys
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -91,11 +92,22 @@ class Never(Leaks):
         raise error
 
 
+class Exits:
+    """Ends the process when its text is asked for."""
+
+    def __str__(self) -> str:
+        sys.exit(1)
+
+    def __repr__(self) -> str:
+        return '<Exits>'
+
+
 @pytest.mark.parametrize(
     'args, kwargs, message',
     [
         (('%s', 's3cret'), {'exc_info': False}, '*****'),
         (('s3cret: %d', 'none'), {}, "'*****: %d' % ('none',)"),
+        (('s3cret: %s', Exits()), {}, "'*****: %s' % (<Exits>,)"),
     ],
 )
 def test_secrets_do_no_harm_to_what_scripts_log(
