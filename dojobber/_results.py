@@ -7,7 +7,7 @@ in how tries ended, and knows which outcome that makes.
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from dojobber._attempt import TryRecord
 from dojobber._failures import Failure, release_callers, release_frames
@@ -23,44 +23,37 @@ _MOST_SPANS = 100
 _PHASES = [phase.value for phase in (Phase.INIT, Phase.CHECK, Phase.RUN, Phase.RECHECK)]
 
 
-class Totals(NamedTuple):
+class Totals:
     """The tries of a Job, taken together."""
 
-    #: How long init, check, run and recheck took, as far as a try came.
-    seconds: tuple[float, ...]
-    #: The instants at which each try began and ended, of more than 100 the first and the last 99.
-    spans: tuple[tuple[float, float], ...]
-    #: Whether any try called Run.
-    ran: bool
-    #: What Run raised, in the latest try in which it did.
-    run: Failure | None
+    __slots__ = ('seconds', 'spans', 'ran', 'run')
 
-    @classmethod
-    def of(cls, record: TryRecord) -> Totals:
-        """Return the totals of one try."""
-        return cls(record.seconds, (_span(record),), record.ran, record.run)
+    def __init__(self, *records: TryRecord) -> None:
+        """Take some tries together, or none."""
+        #: How long init, check, run and recheck took, as far as a try came.
+        self.seconds: list[float] = []
+        #: When each try began and ended; of more than 100 tries the first and the last 99.
+        self.spans: list[tuple[float, float]] = []
+        #: Whether any try called Run.
+        self.ran = False
+        #: What Run raised, in the latest try in which it did.
+        self.run: Failure | None = None
+        for record in records:
+            self.add(record)
 
-    def plus(self, record: TryRecord) -> Totals:
-        """Return the totals of these tries and a later one."""
-        seconds = zip_longest(self.seconds, record.seconds, fillvalue=0.0)
-        return Totals(
-            tuple([one + other for one, other in seconds]),
-            _first_and_last((*self.spans, _span(record))),
-            self.ran or record.ran,
-            record.run or self.run,
-        )
+    def add(self, record: TryRecord) -> None:
+        """Take in one more try."""
+        both = zip_longest(self.seconds, record.seconds, fillvalue=0.0)
+        self.seconds = [one + other for one, other in both]
+        self.spans.append((record.started, record.started + sum(record.seconds)))
+        if len(self.spans) > _MOST_SPANS:
+            del self.spans[1]
+        self.ran = self.ran or record.ran
+        self.run = record.run or self.run
 
     def phase_seconds(self) -> dict[str, float]:
         """Return how long each phase took, by its name."""
         return dict(zip(_PHASES, self.seconds))
-
-
-def _first_and_last(spans: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    return spans if len(spans) <= _MOST_SPANS else spans[:1] + spans[1 - _MOST_SPANS :]
-
-
-def _span(record: TryRecord) -> tuple[float, float]:
-    return record.started, record.started + sum(record.seconds)
 
 
 class Results:
@@ -82,7 +75,7 @@ class Results:
         '_keep_frames',
         '_is_complete',
         '_last',
-        '_earlier',
+        '_totals',
         '_failed_tries',
         '_retried',
         '_interrupted',
@@ -116,9 +109,10 @@ class Results:
         self.started_at: float | None = None
         self.ended: float | None = None
         self._is_complete = False
-        #: The last try of each Job, and the totals of those before it.
+        #: The last try of each Job.
         self._last: list[TryRecord | None] = [None] * len(graph.jobs)
-        self._earlier: dict[int, Totals] = {}
+        #: All tries of the Jobs that were tried more than once.
+        self._totals: dict[int, Totals] = {}
         self._failed_tries: dict[int, int] = {}
         #: The failed Jobs that are to be tried again.
         self._retried: set[int] = set()
@@ -170,7 +164,7 @@ class Results:
         if self._keep_frames:
             for record in filter(None, self._last):
                 failures += record.check, record.run
-            failures += [each.run for each in self._earlier.values()]
+            failures += [each.run for each in self._totals.values()]
         release_callers([failure.exception for failure in failures if failure is not None])
 
     @property
@@ -219,22 +213,20 @@ class Results:
         """Return how the last try of a Job went; None if it was not tried."""
         return self._last[node]
 
-    def totals(self, node: int) -> Totals | None:
-        """Return all tries of a Job, taken together; None if it was not tried."""
-        last, earlier = self._last[node], self._earlier.get(node)
-        if last is None:
-            return None
-        return Totals.of(last) if earlier is None else earlier.plus(last)
+    def totals(self, node: int) -> Totals:
+        """Return all tries of a Job, taken together."""
+        return self._totals.get(node) or Totals(*filter(None, [self._last[node]]))
 
     def _ran(self, node: int) -> bool:
-        tries = self._last[node], self._earlier.get(node)
-        return any(each is not None and each.ran for each in tries)
+        tries = self._totals.get(node) or self._last[node]
+        return tries is not None and tries.ran
 
     def _add(self, node: int, record: TryRecord) -> None:
         last, deciding = self._last[node], record.failure
         if last is not None:
-            earlier = self._earlier.get(node)
-            self._earlier[node] = Totals.of(last) if earlier is None else earlier.plus(last)
+            if node not in self._totals:
+                self._totals[node] = Totals(last)
+            self._totals[node].add(record)
             if last.run is not None:
                 self._release(last.run, deciding)  # it no longer decides
         self._last[node] = record

@@ -312,7 +312,7 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
     why = results.nodeexceptions.get(name)
     if last and outcome is Outcome.INTERRUPTED and last.exception is not why:
         last = None  # it is of the try before
-    seconds = {} if totals is None else totals.phase_seconds()
+    seconds = totals.phase_seconds()
     if node in cleanups.seconds:
         seconds[Phase.CLEANUP.value] = cleanups.seconds[node]
     return JobReport(
@@ -322,13 +322,13 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
         tries=results.tries(node),
         phase=last and last.phase,
         phase_seconds=seconds,
-        spans=tuple([(start - zero, end - zero) for start, end in totals.spans]) if totals else (),
+        spans=tuple([(start - zero, end - zero) for start, end in totals.spans]),
         result=results.noderesults.get(name),
         deps=tuple([graph.names[each] for each in graph.dependencies[node]]),
         changed_deps=results.changed.get(node, ()),
         gave_up=bool(last and last.gave_up),
         check_failure=last and last.check,
-        run_failure=totals and totals.run,
+        run_failure=totals.run,
         failure=results.failures.get(node),
         cleanup=cleanups.status(node),
         cleanup_failure=cleanups.failures.get(node),
