@@ -248,8 +248,6 @@ def _pass(*args: Any, **kwargs: Any) -> None:
 class _RunHook:
     """Finds the Run of a try, and registers the Cleanup before Run is called."""
 
-    __slots__ = ('ran', 'is_pending', '_token', '_context')
-
     def __init__(self, token: Any, context: TryContext) -> None:
         #: Whether Run was called, and whether the Cleanup is pending.
         self.ran = self.is_pending = False

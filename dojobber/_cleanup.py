@@ -47,8 +47,6 @@ class PendingCleanup(NamedTuple):
 class CleanupStack:
     """The pending Cleanups of all runs of a DoJobber."""
 
-    __slots__ = ('numbers', '_pending', '_in_flight')
-
     def __init__(self) -> None:
         """Make an empty stack."""
         #: Numbers the tries of all runs: Cleanups are called from the highest number down.
@@ -141,8 +139,6 @@ def _tell(pending: PendingCleanup, ended: PhaseResult | None, errors: list[BaseE
 
 class _Retained:
     """The Jobs that may still be in use, so that their Cleanups have to wait."""
-
-    __slots__ = ('_jobs', '_seen')
 
     def __init__(self) -> None:
         self._jobs: set[type[Job]] = set()

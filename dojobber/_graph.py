@@ -32,8 +32,6 @@ _Node = TypeVar('_Node')
 class Graph:
     """Jobs in depth-first post-order, and what each of them depends on."""
 
-    __slots__ = ('jobs', 'names', 'dependencies', 'watched', 'tries', 'delays', 'special')
-
     def __init__(self) -> None:
         """Make an empty graph; `walk` fills it. Once returned it doesn't change."""
         #: The classes, dependencies first.
@@ -181,8 +179,6 @@ def _add_attributes(
 
 class _Found:
     """The dependencies of the Jobs reached so far, and their sources."""
-
-    __slots__ = ('dependencies', 'watched', 'more_deps', '_is_logged')
 
     def __init__(self, more_deps: dict[type[Job], tuple[type[Job], ...]]) -> None:
         self.more_deps = more_deps

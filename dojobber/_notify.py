@@ -23,8 +23,6 @@ _LOG = logging.getLogger('DoJobber')
 class Notifier:
     """The listeners of one run. Jobs are known by their positions in its graph."""
 
-    __slots__ = ('_listeners', '_results', '_allowed', '_ended')
-
     def __init__(
         self, listeners: Iterable[events.Listener], results: Results, allowed: Sequence[float]
     ) -> None:

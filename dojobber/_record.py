@@ -34,8 +34,6 @@ class _RecordType(type):
 class _OfDataclass:
     """An attribute that a record has in common with its dataclass."""
 
-    __slots__ = ('_get',)
-
     def __init__(self, get: Callable[[Any], Any]) -> None:
         self._get = get
 

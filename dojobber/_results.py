@@ -59,28 +59,6 @@ class Totals:
 class Results:
     """The outcomes of the Jobs, filled as the run goes."""
 
-    __slots__ = (
-        'graph',
-        'no_act',
-        'nodestatus',
-        'noderesults',
-        'nodeexceptions',
-        'global_storage',
-        'failures',
-        'changed',
-        'cleanups',
-        'started',
-        'started_at',
-        'ended',
-        '_keep_frames',
-        '_is_complete',
-        '_last',
-        '_totals',
-        '_failed_tries',
-        '_retried',
-        '_interrupted',
-    )
-
     def __init__(self, graph: Graph, no_act: bool, keep_frames: bool = False) -> None:
         """Make the results of a run that has not begun.
 
@@ -250,8 +228,6 @@ class Results:
 
 class Cleanups:
     """The Cleanups that each Job is owed."""
-
-    __slots__ = ('failures', 'seconds', '_pending')
 
     def __init__(self) -> None:
         """Begin without any."""

@@ -79,23 +79,6 @@ class Run:
     A subclass may override `_loop`, `_drain`, `_finish`, `_take_in` and `_number`.
     """
 
-    __slots__ = (
-        'results',
-        'expects_signal',
-        '_graph',
-        '_config',
-        '_stack',
-        '_workdir',
-        '_allowed',
-        '_scheduler',
-        '_watcher',
-        '_notifier',
-        '_inbox',
-        '_is_observed',
-        '_is_stopped',
-        '_trying',
-    )
-
     def __init__(
         self, graph: Graph, config: RunConfig, stack: CleanupStack, workdir: Workdir
     ) -> None:

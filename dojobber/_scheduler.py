@@ -14,19 +14,6 @@ from heapq import heappop, heappush
 class Scheduler:
     """The Jobs of one run, handed out by their rounds, and within a round in their order."""
 
-    __slots__ = (
-        '_left',
-        '_delays',
-        '_failures',
-        '_count',
-        '_cursor',
-        '_successes',
-        '_blocked',
-        '_waiting',
-        '_ready',
-        '_rounds',
-    )
-
     def __init__(
         self,
         dependencies: Sequence[Sequence[int]],
@@ -146,8 +133,6 @@ class Scheduler:
 
 class _Blocked:
     """The Jobs that were passed over, and the successes that each of them lacks."""
-
-    __slots__ = ('_dependencies', '_lacking', 'dependents', 'succeeded')
 
     def __init__(self, dependencies: Sequence[Sequence[int]]) -> None:
         self._dependencies = dependencies

@@ -14,8 +14,6 @@ from dojobber.outcome import Outcome
 class Watcher:
     """The changes in a run so far. Each Job is looked at a few times only, whoever watches it."""
 
-    __slots__ = ('_results', '_changed', '_unchanged')
-
     def __init__(self, results: Results) -> None:
         """Get ready to look at the results of a run."""
         self._results = results

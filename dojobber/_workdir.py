@@ -32,8 +32,6 @@ class NamedDirectory:
     user: there the phases start in the worker's own directory.
     """
 
-    __slots__ = ('error', '_path', '_own')
-
     def __init__(self, path: str) -> None:
         """Remember a path; nothing is opened.
 
@@ -68,8 +66,6 @@ def _own_directory() -> str:
 
 class Workdir:
     """The directory that the process was in when this was made, held open for its users."""
-
-    __slots__ = ('path', '_descriptor', '_identity', '_users')
 
     def __init__(self) -> None:
         """Hold the current directory, for one user."""

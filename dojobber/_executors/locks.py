@@ -24,8 +24,6 @@ class LockingScheduler(Scheduler):
         _first         {'a': [3, 5]}                       the heads that wait for each lock
     """
 
-    __slots__ = ('_locks', '_held', '_passed_over', '_first', '_lacks')
-
     def __init__(
         self,
         dependencies: Sequence[Sequence[int]],

@@ -234,8 +234,6 @@ class PickledValue(NamedTuple):
 class ValuePickler:
     """Packs each object once, so that it stays one object in the other process."""
 
-    __slots__ = ('_packed',)
-
     def __init__(self) -> None:
         """Begin without any."""
         #: The values, too: kept alive, so that no other object gets the same id.
@@ -256,8 +254,6 @@ class ValuePickler:
 
 class ValueUnpickler:
     """Unpacks each `PickledValue` once."""
-
-    __slots__ = ('_values',)
 
     def __init__(self) -> None:
         """Begin without any."""

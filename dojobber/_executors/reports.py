@@ -149,8 +149,6 @@ def _restore_one(error: BaseException, of: _PackedException, objects: Sequence[A
 class _Packer:
     """Numbers each object once, so that it stays one object in the copy."""
 
-    __slots__ = ('_numbers', '_objects', '_with_trace')
-
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, int], int] = {}
         self._objects: list[tuple[str, Any]] = []

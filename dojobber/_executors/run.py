@@ -34,15 +34,6 @@ _UNPICKLED = RecursionError, NotImplementedError
 class ConcurrentRun(Run):
     """A run of the Jobs of one graph on an executor."""
 
-    __slots__ = (
-        '_pool',
-        '_in_flight',
-        '_unsettled',
-        '_maybe_taken',
-        '_numbers',
-        '_worker_error',
-    )
-
     def __init__(
         self,
         graph: Graph,

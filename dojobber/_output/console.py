@@ -37,8 +37,6 @@ _LOG.__class__ = _Logger
 class Console:
     """Print a line for each phase, as far as the user asked for them: a listener."""
 
-    __slots__ = ('_verbose', '_debug', '_mask')
-
     def __init__(self, verbose: bool, debug: bool, mask: Callable[[str], str] = str) -> None:
         """Choose what to print: how each phase ended, and with debug its traceback too.
 

@@ -213,8 +213,6 @@ def _style() -> str:
 class _Parts:
     """Writes the parts of a page."""
 
-    __slots__ = ('_report', '_jobs', '_mask', '_room')
-
     def __init__(self, report: Report, mask: Callable[[str], str]) -> None:
         self._report = report
         self._jobs = report.jobs

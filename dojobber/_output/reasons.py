@@ -50,8 +50,6 @@ def reason_lines(
 
 
 class _Reason:
-    __slots__ = ('_width', '_mask')
-
     def __init__(self, width: int, mask: Callable[[str], str]) -> None:
         self._width = width
         self._mask = mask

@@ -23,8 +23,6 @@ _LEAST = 4
 class Masker:
     """The secrets of a run, and how to hide them."""
 
-    __slots__ = ('_pattern', '__weakref__')
-
     def __init__(self, secrets: Iterable[str]) -> None:
         """Look for these secrets; with none, `mask` changes nothing."""
         spellings = {each for secret in secrets for each in _spellings(secret)}

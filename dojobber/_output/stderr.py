@@ -23,8 +23,6 @@ _PIECE = 1000
 class _Writer:
     """Writes to stderr, and remembers a stream whose reader has stopped reading."""
 
-    __slots__ = ('_stuck',)
-
     def __init__(self) -> None:
         self._stuck: weakref.ref[Any] | None = None
 

@@ -52,8 +52,6 @@ def summary(
 
 
 class _Summary:
-    __slots__ = ('_width', '_colours', '_mask', '_room')
-
     def __init__(self, width: int, colours: bool, mask: Callable[[str], str]) -> None:
         self._width = max(width, 20)
         self._colours = colours
