@@ -59,18 +59,15 @@ class Totals:
 class Results:
     """The outcomes of the Jobs, filled as the run goes."""
 
-    def __init__(self, graph: Graph, no_act: bool, keep_frames: bool = False) -> None:
+    def __init__(self, graph: Graph, no_act: bool) -> None:
         """Make the results of a run that has not begun.
 
         Args:
             graph: its Jobs.
             no_act: whether Run is never called.
-            keep_frames: whether exceptions that did not decide keep their frames: a listener that
-                has heard of one may still look at it.
         """
         self.graph = graph
         self.no_act = no_act
-        self._keep_frames = keep_frames
         # By name.
         self.nodestatus: dict[str, bool | None] = {}
         self.noderesults: dict[str, Any] = {}
@@ -138,12 +135,8 @@ class Results:
 
     def release_callers(self) -> None:
         """Let no exception keep these results alive by way of its frames."""
-        failures: list[Failure | None] = [*self.failures.values(), *self.cleanups.failures.values()]
-        if self._keep_frames:
-            for record in filter(None, self._last):
-                failures += record.check, record.run
-            failures += [each.run for each in self._totals.values()]
-        release_callers([failure.exception for failure in failures if failure is not None])
+        failures = *self.failures.values(), *self.cleanups.failures.values()
+        release_callers([failure.exception for failure in failures])
 
     @property
     def seconds(self) -> float | None:
@@ -215,8 +208,7 @@ class Results:
 
     def _release(self, failure: Failure, deciding: Failure | None) -> None:
         """Let go of the frames of an exception, unless it is the deciding one."""
-        is_deciding = deciding is not None and deciding.exception is failure.exception
-        if not is_deciding and not self._keep_frames:
+        if deciding is None or deciding.exception is not failure.exception:
             release_frames(failure.exception)
 
     def _end_badly(self, node: int, failure: Failure) -> None:

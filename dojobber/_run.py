@@ -91,7 +91,7 @@ class Run:
             workdir: the directory in which the hooks are called.
         """
         no_act = config.options.no_act
-        self.results = Results(graph, no_act, keep_frames=bool(config.options.listeners))
+        self.results = Results(graph, no_act)
         self._graph = graph
         self._config = config
         self._stack = stack

@@ -128,5 +128,5 @@ def test_run_whose_listener_raised_does_not_linger(
 
 
 @pytest.mark.parametrize('job', [Second, Fails.clone('Raises', WHERE='run')])
-def test_run_whose_listener_may_look_at_frames_does_not_linger(kind: Any, job: type[Job]) -> None:
+def test_run_with_a_listener_does_not_linger(kind: Any, job: type[Job]) -> None:
     assert not lingers(kind, job, listeners=[lambda event: None])

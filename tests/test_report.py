@@ -309,9 +309,11 @@ def test_exceptions_that_did_not_decide_have_no_traceback_but_a_place() -> None:
     assert place(told['exception']) == (True, True, True)
 
 
-@pytest.mark.parametrize('debug', [False, True])
+@pytest.mark.parametrize('observed', [{}, {'debug': True}, {'listeners': [lambda event: None]}])
 @pytest.mark.parametrize('kind', ['changed', 'in spite of Run', 'chain', 'next try', 'exit'])
-def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(kind: str, debug: bool) -> None:
+def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(
+    kind: str, observed: dict[str, Any]
+) -> None:
     watched: list[weakref.ref[Job]] = []
     done: list[bool] = []
 
@@ -341,7 +343,7 @@ def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(kind: str, debug: 
 
     gc.disable()
     try:
-        dojob = run(Made, debug=debug)
+        dojob = run(Made, **observed)
         assert dojob.success()
         report = dojob.report()
         # An exception may hold what it was made with.
@@ -352,8 +354,10 @@ def test_objects_of_jobs_that_succeeded_are_let_go_of_at_once(kind: str, debug: 
     assert report.jobs[0].outcome is Outcome.CHANGED
 
 
-@pytest.mark.parametrize('debug', [False, True])
-def test_objects_of_earlier_tries_of_a_failed_job_are_let_go_of_at_once(debug: bool) -> None:
+@pytest.mark.parametrize('observed', [{}, {'debug': True}, {'listeners': [lambda event: None]}])
+def test_objects_of_earlier_tries_of_a_failed_job_are_let_go_of_at_once(
+    observed: dict[str, Any],
+) -> None:
     watched: list[weakref.ref[Job]] = []
 
     class Never(Job):
@@ -374,7 +378,7 @@ def test_objects_of_earlier_tries_of_a_failed_job_are_let_go_of_at_once(debug: b
 
     gc.disable()
     try:
-        kept = run(Never, debug=debug)
+        kept = run(Never, **observed)
         assert [each() is None for each in watched] == [True, True, False], kept
     finally:
         gc.enable()
