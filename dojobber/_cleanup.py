@@ -6,8 +6,7 @@ nothing of how the tries ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -49,11 +48,15 @@ class CleanupStack:
 
     def __init__(self) -> None:
         """Make an empty stack."""
-        #: Numbers the tries of all runs: Cleanups are called from the highest number down.
-        self.numbers: Iterator[int] = count(1)
+        self._number = 0
         self._pending: list[PendingCleanup] = []
         #: Jobs that a run left in flight, with what tells whether their tries have ended.
         self._in_flight: list[tuple[Graph, int, Callable[[], bool]]] = []
+
+    def next_number(self) -> int:
+        """Number a try among those of all runs: Cleanups are called from the highest one down."""
+        self._number += 1
+        return self._number
 
     @property
     def workdir(self) -> Workdir | None:

@@ -232,7 +232,10 @@ class Run:
 
     def _register_cleanup(self, node: int, job: Job) -> None:
         """Make the Cleanup of a try pending."""
-        on_phase = partial(self._cleanup_phase, node, self.results.number(node))
+        # Not a method: a pending Cleanup can be pickled, and a run can't.
+        on_phase = partial(
+            _cleanup_phase, self.results, self._notifier, node, self.results.number(node)
+        )
         number = self._number(node)
         self._stack.push(
             PendingCleanup(
@@ -243,12 +246,15 @@ class Run:
 
     def _number(self, node: int) -> int:
         """Return a number for the try of a Job in flight, higher than those of all before it."""
-        return next(self._stack.numbers)
+        return self._stack.next_number()
 
-    def _cleanup_phase(self, node: int, number: int, ended: PhaseResult | None) -> None:
-        if ended is not None:
-            self.results.cleanups.ended(node, ended.seconds, ended.failure)
-        self._notifier.phase(node, Phase.CLEANUP, ended, number)
+
+def _cleanup_phase(
+    results: Results, notifier: Notifier, node: int, number: int, ended: PhaseResult | None
+) -> None:
+    if ended is not None:
+        results.cleanups.ended(node, ended.seconds, ended.failure)
+    notifier.phase(node, Phase.CLEANUP, ended, number)
 
 
 def _collect_from(tell: Callable[[], None], errors: list[BaseException]) -> None:

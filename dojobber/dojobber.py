@@ -311,6 +311,13 @@ class DoJobber:
             collect(errors)
         raise_first(errors)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a run that is going on."""
+        return {**vars(self), '_busy': None, '_run': None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _busy=threading.Lock())
+
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""
         self._blocks += 1

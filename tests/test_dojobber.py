@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import itertools
 import math
 import os
+import pickle
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +19,20 @@ import pytest
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from tests.ctrl_c import pressed_at_line
 from tests.fakes import FakeClock
+
+
+class Copied(RunonlyJob):
+    """A Job of which the DoJobber is copied."""
+
+    def Run(self, dojobs: list[DoJobber], copied: Any) -> None:
+        dojobs[1:] = [copied(dojobs[0])]
+
+    def Cleanup(self) -> None:
+        """Leave nothing."""
+
+
+def pickled(dojob: DoJobber) -> Any:
+    return pickle.loads(pickle.dumps(dojob))
 
 
 class Journal:
@@ -686,3 +702,27 @@ def test_positional_options_are_those_of_dojobber(capfd: pytest.CaptureFixture[s
         ]
         * 2
     )
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, pickled])
+def test_copy_of_a_dojobber_has_its_results_and_cleanups_and_runs_by_itself(copied: Any) -> None:
+    original = DoJobber(cleanup=False)
+    original.configure(Copied)
+    original.set_args([original], copied)
+    original.checknrun()
+    other = copied(original)
+    assert other.nodestatus == {'Copied': True}
+    other.cleanup()
+    assert [each.report()['Copied'].cleanup for each in (original, other)] == ['due', 'pass']
+    assert other.checknrun()['Copied'].cleanup == 'due'
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, pickled])
+def test_copy_of_a_dojobber_that_is_running_is_not(copied: Any) -> None:
+    dojobs = [DoJobber()]
+    dojobs[0].configure(Copied)
+    dojobs[0].set_args(dojobs, copied)
+    dojobs[0].checknrun()
+    dojobs[1].stop()
+    dojobs[1].checknrun()
+    assert dojobs[1].success()

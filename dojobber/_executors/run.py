@@ -107,7 +107,7 @@ class ConcurrentRun(Run):
         self._unsettled.add(node)
         if self._is_observed:
             self._notifier.try_started(node)
-        self._numbers[node] = next(self._stack.numbers)
+        self._numbers[node] = self._stack.next_number()
         changed = self._watcher.changes(node) if node in self._graph.watched else None
         sent = InFlight(node, self._numbers[node], job_class, now, changed, transport)
         if is_plain_dummy(job_class) and job_class not in self._graph.special:
