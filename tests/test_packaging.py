@@ -76,7 +76,7 @@ _IMPORTS = {
     '_output.plain': '_exceptions _failures _output.reasons remote report',
     '_output.progress': '_output.status_line _output.text _record events outcome',
     '_output.reasons': '_exceptions _failures _output.text outcome',
-    '_output.secrets': '_exceptions errors',
+    '_output.secrets': 'errors',
     '_output.status_line': '_output.text',
     '_output.stderr': '',
     '_output.summary': '_failures _output.palette _output.reasons _output.text outcome report',
