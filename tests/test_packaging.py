@@ -63,7 +63,7 @@ _IMPORTS = {
     '_notify': '_attempt _exceptions _failures _interrupt _results events job outcome',
     '_options': '_attributes _exceptions errors events',
     '_output': '',
-    '_output.console': '_exceptions _output.stderr _output.text events outcome report',
+    '_output.console': '_exceptions _output.stderr _output.text events outcome remote report',
     '_output.graph_formats': '_graph _output.palette _output.text outcome',
     '_output.graph_layout': '',
     '_output.graphviz': '',

@@ -178,6 +178,40 @@ def test_secrets_do_no_harm_to_what_scripts_log(
     assert [record.getMessage() for record in caplog.records] == [message]
 
 
+RECEIVED = {'levelno': 40, 'exc_text': 'ValueError: s3cret', 'stack_info': 's3cret'}
+
+
+class OfItsOwn(logging.Formatter):
+    """Read the parts of a record, as formatters of JSON do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        trace = self.formatException(record.exc_info) if record.exc_info else 'none'
+        return f'{record.msg} {record.args} {record.stack_info} {trace}'
+
+
+def test_secrets_are_hidden_from_a_formatter_that_formats_exceptions_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dojob = DoJobber(logging.ERROR)
+    dojob.configure(DummyJob, secrets=('s3cret',))
+    logger = logging.getLogger('DoJobber')
+    for text in ('no s3cret', 'harmless'):
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.exception('%s', 's3cret')
+    logger.error('where', stack_info=True)
+    logger.handle(logging.makeLogRecord(RECEIVED))
+    hidden, kept, stack, received = caplog.records
+    texts = [OfItsOwn().format(each) for each in caplog.records]
+    assert all('s3cret' not in text for text in texts)
+    assert texts[0].endswith('RemoteError: ValueError: no *****')
+    assert str(hidden.exc_text).startswith('Traceback')
+    assert kept.exc_info and isinstance(kept.exc_info[1], ValueError)
+    assert str(stack.stack_info).startswith('Stack')
+    assert (received.exc_text, received.stack_info) == ('ValueError: *****', '*****')
+
+
 def test_no_secret_is_written_anywhere(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
