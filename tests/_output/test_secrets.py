@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import logging
 import subprocess
@@ -235,6 +236,8 @@ def test_no_secret_is_written_anywhere(
         *(f'{record.getMessage()} {record.exc_text}' for record in caplog.records),
         str(report),
         repr(report.as_dict()),
+        repr(report.jobs),
+        repr(copy.deepcopy(report.jobs)),
         *(dojob.graph_text(fmt) for fmt in ('text', 'mermaid', 'dot')),
     ]
     for text in written:
