@@ -76,7 +76,8 @@ class JobReport(Record):
     _blocking: _Blocking
 
     def __repr__(self) -> str:
-        return f'JobReport(name={self.name!r}, outcome={self.outcome!r}, tries={self.tries})'
+        name = self._blocking.mask(self.name)
+        return f'JobReport(name={name!r}, outcome={self.outcome!r}, tries={self.tries})'
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -180,7 +181,7 @@ class Report:
     def taken(self) -> Report:
         """Fix the entries as they are at this moment, and return the report itself."""
         if self._results is not None:
-            self._jobs = _job_reports(self._results)
+            self._jobs = _job_reports(self._results, self._mask)
             self._results = None
         return self
 
@@ -298,9 +299,9 @@ def _utc(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def _job_reports(results: Results) -> tuple[JobReport, ...]:
+def _job_reports(results: Results, mask: Callable[[str], str]) -> tuple[JobReport, ...]:
     outcomes = results.outcomes()
-    blocking = _Blocking(outcomes, results.graph)
+    blocking = _Blocking(outcomes, results.graph, mask)
     return tuple(
         [_job_report(results, node, outcome, blocking) for node, outcome in enumerate(outcomes)]
     )
@@ -338,9 +339,12 @@ def _job_report(results: Results, node: int, outcome: Outcome, blocking: _Blocki
 
 
 class _Blocking:
-    """The pairs of failed and blocked Jobs, computed on demand and cached."""
+    """The mask of names, and the pairs of failed and blocked Jobs, made on demand and cached."""
 
-    def __init__(self, outcomes: Sequence[Outcome], graph: Graph) -> None:
+    def __init__(
+        self, outcomes: Sequence[Outcome], graph: Graph, mask: Callable[[str], str]
+    ) -> None:
+        self.mask = mask
         self._outcomes = outcomes
         self._names = graph.names
         self._dependencies = graph.dependencies

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from dojobber._exceptions import safe_repr, safe_str, trace
+from dojobber._exceptions import exc_info, safe_repr, safe_str, shown, trace
 from dojobber._output.stderr import write
 from dojobber._output.text import columns, escape, escape_message, wants_colours
 from dojobber.events import Event, PhaseEnded, PhaseStarted, TryEnded, TryStarted
 from dojobber.outcome import Phase
+from dojobber.remote import RemoteError
 from dojobber.report import JobReport
 
 if TYPE_CHECKING:
@@ -144,13 +145,23 @@ class _Secrets(logging.Filter):
                 text = record.getMessage()
             except (Exception, SystemExit):
                 text = _unformatted(record)
-            error = record.exc_info[1] if record.exc_info else None
-            trace_text = '' if error is None else trace(error)
-            for masker in [*self.maskers]:
-                text, trace_text = masker.mask(text), masker.mask(trace_text)
-            record.msg, record.args = text, None
-            record.exc_text = trace_text.rstrip('\n') or None
+            record.msg, record.args = self._masked(text), None
+            record.stack_info = record.stack_info and self._masked(record.stack_info)
+            self._mask_exception(record)
         return True
+
+    def _mask_exception(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = record.exc_text or ('' if error is None else trace(error).rstrip('\n'))
+        record.exc_text = self._masked(text) or None
+        if error is not None and record.exc_text != text:
+            # A formatter of JSON, or a tracker of errors, reads the exception itself.
+            record.exc_info = exc_info(RemoteError(*map(self._masked, shown(error))))
+
+    def _masked(self, text: str) -> str:
+        for masker in [*self.maskers]:
+            text = masker.mask(text)
+        return text
 
 
 class _Handler(logging.Handler):

@@ -63,7 +63,7 @@ class _Reason:
 
     def _details(self, error: BaseException, indent: str, depth: int) -> Iterator[str]:
         """Return the lines below the one that tells of an exception."""
-        for line in _output(error):
+        for line in _output(error, self._mask):
             yield from self._wrapped(line, f'{indent}| ', f'{indent}|   ')
         if depth < _DEEPEST:
             yield from self._parts(parts(error), indent, depth)
@@ -142,10 +142,11 @@ def _with_short_command(error: BaseException, text: str, mask: Callable[[str], s
         return text
 
 
-def _output(error: BaseException) -> list[str]:
+def _output(error: BaseException, mask: Callable[[str], str]) -> list[str]:
     """Return the first and the last lines of what was captured of a process that failed."""
     for name in 'stderr', 'output':
-        lines = [line for line in str.splitlines(captured(error, name) or '') if line.strip()]
+        text = mask(captured(error, name) or '')  # before it is split: a secret may have lines
+        lines = [line for line in str.splitlines(text) if line.strip()]
         if lines:
             return _ends(lines, 2 * _ENDS, '...')
     return []
@@ -164,6 +165,6 @@ def captured(error: BaseException, name: str) -> str | None:
         output: Any = getattr(error, name, None)
         if isinstance(output, bytes):
             output = output.decode(errors='replace')
-        return str(output) if isinstance(output, str) else None
+        return str.__str__(output) if isinstance(output, str) else None
     except (Exception, SystemExit):
         return None

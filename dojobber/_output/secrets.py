@@ -10,14 +10,14 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-from dojobber._exceptions import safe_repr
 from dojobber.errors import ConfigurationError
 
 _MASK = '*****'
 # A shorter line or piece of base64 would match by chance in any text.
 _LEAST = 4
+# Where a line ends within base64; the next one may be indented, as in the trace of a group.
+_BREAK = r'(?:(?:[\r\n]|\\[rn])+[ \t|]*)?'
 
 
 class Masker:
@@ -25,14 +25,44 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Look for these secrets; with none, `mask` changes nothing."""
-        spellings = {each for secret in secrets for each in _spellings(secret)}
-        # The longest first: a secret may begin as another one.
-        longest_first = sorted(spellings, key=lambda each: (-len(each), each))
-        self._pattern = re.compile('|'.join(map(re.escape, longest_first)) or r'(?!)')
+        texts = {text for secret in secrets for text in _texts(secret)}
+        self._in_urls = [re.compile(_in_url(text)) for text in texts]
+        self._in_base64 = {each for text in texts for each in _in_base64(_encoded(text))}
+        self._spellings = {each for text in texts for each in _spellings(text)} | self._in_base64
 
     def mask(self, text: str) -> str:
-        """Return a text with ``*****`` in place of each secret."""
-        return self._pattern.sub(_MASK, text)
+        """Return a text with ``*****`` in place of each secret, and of secrets that overlap."""
+        pieces, done = [], 0
+        for start, end in sorted(self._spans(text)):
+            if start >= done:
+                pieces += [text[done:start], _MASK]
+            done = max(done, end)
+        return ''.join(pieces) + text[done:]
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the start and the end of each secret in a text."""
+        for each in self._spellings:
+            # Testing for it first is fast, and most texts have no secret.
+            if each in text:
+                yield from _overlapping(re.compile(re.escape(each)), text)
+        if '%' in text or '+' in text:
+            for pattern in self._in_urls:
+                yield from _overlapping(pattern, text)
+        lines = text.replace(r'\n', '\n').replace(r'\r', '\n').splitlines()
+        if len(lines) > 1:
+            unwrapped = ''.join([each.strip(' \t|') for each in lines])
+            for each in self._in_base64:
+                if each in unwrapped:
+                    wrapped = _BREAK.join(map(re.escape, each))
+                    yield from _overlapping(re.compile(wrapped), text)
+
+
+def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Yield the span of each match, also of those that overlap."""
+    found = pattern.search(text)
+    while found:
+        yield found.span()
+        found = pattern.search(text, found.start() + 1)
 
 
 def as_secrets(secrets: Any) -> tuple[str, ...]:
@@ -50,21 +80,44 @@ def as_secrets(secrets: Any) -> tuple[str, ...]:
     raise ConfigurationError(f'secrets must be an iterable of texts that are not blank{fix}')
 
 
-def _spellings(secret: str) -> Iterator[str]:
-    """Yield a secret as it may stand in messages, commands, addresses and headers."""
+def _texts(secret: str) -> list[str]:
+    """Return a secret and its lines, but short ones."""
+    secret = str.__str__(secret)  # without the repr() that a subclass may have
     lines = [line.strip() for line in secret.splitlines()]
-    for text in [secret, *(line for line in lines if len(line) >= _LEAST)]:
-        yield text
-        yield safe_repr(text)[1:-1]
-        yield json.dumps(text)[1:-1]
-        # Within quotes: of Python, of SQL, of a shell.
-        yield text.replace('\\', r'\\').replace("'", r'\'')
-        yield text.replace("'", "''")
-        yield text.replace("'", "'\"'\"'")
-        yield quote(text, safe='', errors='surrogatepass')
-        yield quote(text, errors='surrogatepass')
-        yield quote_plus(text, errors='surrogatepass')
-        yield from _in_base64(text.encode(errors='surrogatepass'))
+    return [secret, *(line for line in lines if len(line) >= _LEAST)]
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Yield a text as it may stand in messages and commands."""
+    yield text
+    # Within quotes: of SQL, of a shell.
+    yield text.replace("'", "''")
+    yield text.replace("'", "'\"'\"'")
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    # With a double quote before it, repr() escapes single ones.
+    for each in (text, f'"{text}'):
+        for spelt in (repr(each), ascii(each), repr(_encoded(each))[1:]):
+            yield spelt[1:-1].removeprefix('"' if each != text else '')
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors='surrogatepass')
+
+
+def _in_url(text: str) -> str:
+    """Return a pattern for a text in a URL: libraries differ in what they escape."""
+    return ''.join(map(_character_in_url, text))
+
+
+def _character_in_url(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    # A percent sign is always escaped: no text matches in two ways, so that matching is linear.
+    raw = {'%': '', ' ': ' +'}.get(char, char)
+    escaped = ''.join(f'%{byte:02x}' for byte in _encoded(char))
+    escaped = re.sub('[a-f]', lambda digit: f'[{digit[0]}{digit[0].upper()}]', escaped)
+    return f'(?:{"|".join([*map(re.escape, raw), escaped])})'
 
 
 def _in_base64(data: bytes) -> Iterator[str]:

@@ -240,3 +240,9 @@ def test_secrets_are_masked_before_anything_is_cut_or_broken() -> None:
         text = ''.join(line.strip() for line in lines)
         assert 'pa5' not in text
         assert text.endswith('*')
+
+
+def test_secret_of_two_lines_is_masked_in_captured_output() -> None:
+    failure = Failure.of(failed(stderr='no pa55\nword', command='c'))
+    lines = reason_lines('run', failure, 80, 30, lambda s: s.replace('pa55\nword', '*'))
+    assert lines[-1] == '    | no *'
