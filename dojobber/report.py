@@ -87,7 +87,7 @@ class JobReport(Record):
     @property
     def seconds(self) -> float:
         """The duration of all phases together; 0.0 without a try."""
-        return sum(self.phase_seconds.values())
+        return sum(self.phase_seconds.values(), 0.0)
 
     @property
     def start(self) -> float | None:

@@ -16,7 +16,7 @@ from tests.fakes import FakeClock
 
 
 def plain(root: type[Job], **options: Any) -> dict[str, Any]:
-    dojob = FakeClock(0).drive(DoJobber())
+    dojob = FakeClock(0.0).drive(DoJobber())
     dojob.configure(root, **options)
     with contextlib.suppress(OSError):
         dojob.checknrun()
@@ -70,7 +70,7 @@ def examples() -> dict[str, list[dict[str, Any]]]:
 TYPES: dict[str, Callable[[Any], bool]] = {
     'str': lambda value: isinstance(value, str),
     'int': lambda value: type(value) is int,
-    'float': lambda value: type(value) in (int, float),
+    'float': lambda value: isinstance(value, float),
     'bool': lambda value: isinstance(value, bool),
     'None': lambda value: value is None,
     'any': lambda value: True,
