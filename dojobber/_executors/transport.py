@@ -155,7 +155,7 @@ class ProcessTransport:
             future: its future, which is done.
             errors: gets what listeners raise.
         """
-        reply: Reply = loads(future.result())
+        reply = _reply(future)
         self._merge(reply, sent)
         self._log_dropped(sent.job_class, reply.dropped)
         self._log_directory_error(reply.directory_error)
@@ -180,7 +180,7 @@ class ProcessTransport:
 
     def accept_late(self, sent: InFlight, future: Future[Any]) -> None:
         """Register the Cleanup of a try that ended after its run."""
-        reply: Reply = loads(future.result())
+        reply = _reply(future)
         self._register_cleanup(sent, reply.cleanup)
 
     def run_here(self, sent: InFlight) -> TryRecord:
@@ -268,6 +268,19 @@ class ProcessTransport:
 
 
 Transport = ThreadTransport | ProcessTransport
+
+
+def _reply(future: Future[Any]) -> Reply:
+    """Return the reply of a worker.
+
+    Raises:
+        TypeError: the executor gave something else.
+    """
+    given = future.result()
+    reply = loads(given) if isinstance(given, (bytes, bytearray, memoryview)) else given
+    if not isinstance(reply, Reply):
+        raise TypeError(f'the future of a try must give its reply, got {safe_repr(reply)}')
+    return reply
 
 
 def _failed(error: BaseException) -> Future[Any]:

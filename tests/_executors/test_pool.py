@@ -625,7 +625,10 @@ def test_future_that_takes_no_callback_ends_the_run(base: Any) -> None:
 def test_future_that_gives_no_record_fails_the_job_for_good(base: Any, result: Any) -> None:
     dojob = run_with_future(lambda: future_that(result=lambda self: result), base)
     assert dojob.nodestatus == {'There': False, 'root': None}
-    assert isinstance(dojob.nodeexceptions['There'], TypeError)
+    error = dojob.nodeexceptions['There']
+    assert isinstance(error, TypeError)
+    what = 'record' if base is ThreadPoolExecutor else 'reply'
+    assert str(error) == f'the future of a try must give its {what}, got {result!r}'
     assert dojob.report().jobs[0].tries == 1
 
 
