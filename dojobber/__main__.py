@@ -22,6 +22,7 @@ from dojobber.job import DummyJob, Job, RunonlyJob
 from dojobber.main import main
 
 _LIBRARY = Job, DummyJob, RunonlyJob
+_TARGETS = 'file.py, file.py:Root or package.module:Root'
 
 
 def run(argv: list[str] | None = None) -> int:
@@ -31,9 +32,7 @@ def run(argv: list[str] | None = None) -> int:
         usage='%(prog)s TARGET [--set NAME=VALUE ...] [flags]',
         description='Run a Job and all that it depends on.',
     )
-    parser.add_argument(
-        'target', metavar='TARGET', help='file.py, file.py:Root or package.module:Root'
-    )
+    parser.add_argument('target', metavar='TARGET', help=_TARGETS)
     parser.add_argument(
         '--set',
         metavar='NAME=VALUE',
@@ -58,6 +57,8 @@ def _load(args: Namespace) -> Any:
     # Not the colon of a drive.
     if not (colon and name.isidentifier()):
         place, name = target, ''
+    if not place or ':' in place and not place.endswith('.py'):
+        raise ConfigurationError(f'TARGET must be {_TARGETS}, got {target!r}')
     module = _import(place)
     root = getattr(module, name, None) if name else _only_root(module, place)
     if root is None:

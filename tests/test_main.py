@@ -756,6 +756,9 @@ def test_root_of_a_target_is_no_base_no_import_and_what_no_other_needs(
     assert capfd.readouterr().out.split() == ['Deep', 'Other', 'Middle', 'Part', 'All']
 
 
+TARGETS = 'TARGET must be file.py, file.py:Root or package.module:Root'
+
+
 @pytest.mark.parametrize(
     ('argv', 'expected'),
     [
@@ -768,7 +771,12 @@ def test_root_of_a_target_is_no_base_no_import_and_what_no_other_needs(
         ('nothing.py', 'nothing.py has no Jobs'),
         ('nothing.py:Root', 'nothing.py has no Root'),
         ('nothing.py:x', 'configure() needs a Job class as its root, got 1'),
-        ('nothing.py:no Root', 'nothing.py:no Root can not be imported: ModuleNotFoundError'),
+        ('nothing.py:no Root', f"{TARGETS}, got 'nothing.py:no Root'"),
+        ('nothing.py:', f"{TARGETS}, got 'nothing.py:'"),
+        ('./nothing.py:A.b', f"{TARGETS}, got './nothing.py:A.b'"),
+        ('nowhere:A:B', f"{TARGETS}, got 'nowhere:A:B'"),
+        (':Root', f"{TARGETS}, got ':Root'"),
+        ('', f"{TARGETS}, got ''"),
         ('broken.py', 'broken.py can not be imported: ZeroDivisionError: division by zero ('),
         ('syntax.py', 'syntax.py can not be imported: SyntaxError: '),
         ('exits.py', 'exits.py can not be imported: SystemExit: 3 ('),
