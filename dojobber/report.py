@@ -264,7 +264,8 @@ class Report:
         return _make_report, (attributes, pack(self.jobs))
 
     def __repr__(self) -> str:
-        return f'<Report of {len(self)} Jobs, success={self.success}>'
+        what = 'Job' if len(self) == 1 else 'Jobs'
+        return f'<Report of {len(self)} {what}, success={self.success}>'
 
     def __str__(self) -> str:
         """Return the summary as plain text, as wide as the terminal."""

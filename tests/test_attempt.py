@@ -452,6 +452,13 @@ def test_exception_of_a_static_hook_has_the_frames_of_one_try() -> None:
     assert 0 < frames < 10
 
 
+def test_report_shows_how_many_jobs_it_has_and_whether_all_succeeded() -> None:
+    dojob = DoJobber()
+    assert repr(dojob.report()) == '<Report of 0 Jobs, success=False>'
+    dojob.configure(DummyJob)
+    assert repr(dojob.checknrun()) == '<Report of 1 Job, success=True>'
+
+
 def test_report_knows_no_job_of_another_name() -> None:
     dojob = DoJobber()
     dojob.configure(DummyJob)
