@@ -101,11 +101,12 @@ def _as_tuple(what: str, attribute: str, given: Any) -> tuple[Any, ...]:
     try:
         entries = iter(given)
     except TypeError:
-        entries = None
-    if entries is given:
-        fix = '; it can be read only once: write a tuple or a list'
-    elif entries is not None and not isinstance(given, (str, bytes)):
-        return tuple(entries)
+        pass
+    else:
+        if entries is given:
+            fix = '; it can be read only once: write a tuple or a list'
+        elif not isinstance(given, (str, bytes)):
+            return tuple(entries)
     rule = f'{what} must be an iterable of Job classes'
     raise NotAJobError(f'{rule}, got {safe_repr(given)}{fix}')
 

@@ -92,6 +92,7 @@ def test_root_without_deps_attribute_of_its_own_has_those_of_its_base() -> None:
     [
         (A, r"must be an iterable of Job classes, got <class '.*A'>; write DEPS = \(A,\)"),
         (7, 'must be an iterable of Job classes, got 7$'),
+        (None, 'must be an iterable of Job classes, got None$'),
         ('AB', "must be an iterable of Job classes, got 'AB'$"),
         (b'AB', "must be an iterable of Job classes, got b'AB'$"),
         (iter([A]), 'must be .* got <list_iterator .*>; it can be read only once: write a tuple'),
@@ -378,7 +379,8 @@ def test_watch_must_be_as_deps() -> None:
 
 @pytest.mark.parametrize('watch', [None, 0, ''])
 def test_watch_that_is_nothing_but_no_tuple_is_refused(watch: Any) -> None:
-    with pytest.raises(NotAJobError, match='^Tea.WATCH must be an iterable of Job classes, got '):
+    text = f'^Tea.WATCH must be an iterable of Job classes, got {watch!r}$'
+    with pytest.raises(NotAJobError, match=text):
         configured(DummyJob.clone('Tea', WATCH=watch))
 
 

@@ -279,6 +279,7 @@ def test_no_more_deps_are_as_none() -> None:
         ([A], r'^more_deps must be a dict from Job classes to their DEPS, got \['),
         ({'A': [B]}, "^more_deps must have Job classes as keys, got 'A'$"),
         ({A: E}, r'^more_deps\[A\] must be an iterable of Job .*; write more_deps\[A\] = \(E,\)$'),
+        ({A: None}, r'^more_deps\[A\] must be an iterable of Job classes, got None$'),
         ({A: iter([E])}, r'^more_deps\[A\] must .*; it can be read only once'),
         ({A: 'E'}, r"^more_deps\[A\] must be an iterable of Job classes, got 'E'$"),
         ({A: [E, 7]}, r'^more_deps\[A\] must hold Job classes, got 7 in it$'),
