@@ -17,12 +17,13 @@ from operator import methodcaller
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dojobber._interrupt import SIGNALS
+from dojobber._interrupt import SIGNALS, guarded, uninterrupted
 from dojobber._output.stderr import write
 from dojobber._output.text import escape
 from dojobber.dojobber import DoJobber
 from dojobber.errors import ConfigurationError
 from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.outcome import Outcome
 from dojobber.report import Report
 
 if TYPE_CHECKING:
@@ -161,19 +162,22 @@ def _command(
         flags = _Flags(**{name: vars(args).pop(_OURS + name) for name in _Flags._fields})
         if callable(root) and not isinstance(root, type):
             root = root(args)
-        return _execute(dojob or DoJobber(logging.WARNING), root, args, flags, options)
+        return _execute(dojob, root, args, flags, options)
     except ConfigurationError as error:
         parser.error(escape(_hide_secrets(str(error), options)))
 
 
 def _execute(
-    dojob: DoJobber, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
+    own: DoJobber | None, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
 ) -> int:
     """Do what the flags say and return the exit status."""
     if isinstance(options.get('secrets'), Iterator):  # they are needed more than once
         options['secrets'] = tuple(options['secrets'])
-    with ExitStack() as stack:
-        dojob.configure(root, **_settings(flags, options, stack))
+    dojob = own or DoJobber(logging.WARNING)
+    # A signal that comes when nothing runs any more is put off until the report is written.
+    with guarded(), ExitStack() as stack:
+        settings = _settings(flags, options, stack)
+        dojob.configure(root, **settings)
         chosen = _choose(dojob.graph.nodes(), flags.only)
         if flags.list:
             graph = dojob.graph.subgraph(chosen) if chosen else dojob.graph
@@ -183,6 +187,13 @@ def _execute(
         status = 1
         try:
             status = _run(dojob, chosen)
+        except KeyboardInterrupt:
+            stack.close()  # waits for the threads: after it nothing is in flight
+            # Whether the script's own DoJobber is to call Cleanups is not known.
+            may_call = own is None and settings.get('cleanup', True)
+            if _has_cut_short(dojob) or flags.jobs and may_call and _has_left(dojob):
+                _clean_up(dojob, settings)
+            raise
         finally:
             # Without a graph, too: it flushes what the Jobs have printed.
             _show(dojob.graph_text(flags.graph) if flags.graph else '')
@@ -257,16 +268,36 @@ def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
     """Run the chosen Jobs, or all if there are none; return the exit status."""
     try:
         dojob.checknrun(chosen or None)
-    except KeyboardInterrupt:
-        if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
-            with suppress(Exception, SystemExit):  # already written to stderr
-                dojob.cleanup()  # the Cleanups that are still due
-        raise
     except (Exception, SystemExit) as error:
         if all(each.cleanup_exception is not error for each in dojob.report()):
             raise
         return 1  # already written to stderr
     return 0 if dojob.success() else 1
+
+
+def _has_cut_short(dojob: DoJobber) -> bool:
+    """Return whether a signal has interrupted a Cleanup."""
+    return any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report())
+
+
+def _has_left(dojob: DoJobber) -> bool:
+    """Return whether a signal has ended the run while threads were at work, and Cleanups wait."""
+    jobs = dojob.report().jobs
+    is_cut = any(each.outcome is Outcome.INTERRUPTED for each in jobs)
+    return is_cut and any(each.cleanup == 'due' for each in jobs)
+
+
+def _clean_up(dojob: DoJobber, settings: dict[str, Any]) -> None:
+    """Call the Cleanups that are due, and correct what the summary has said of them."""
+    with uninterrupted():
+        with suppress(BaseException):  # already written to stderr
+            dojob.cleanup()
+        due = [each.name for each in dojob.report() if each.cleanup in ('due', 'fail')]
+        text = 'The Cleanups that were still due have been called: none is left.'
+        if due:
+            text = f'Called again; Cleanups still due: {", ".join(due)}'
+        if settings['summary']:
+            write(escape(_hide_secrets(text, settings)) + '\n')
 
 
 def _report_writer(path: str | None) -> Callable[[Report], bool]:

@@ -100,7 +100,7 @@ _IMPORTS = {
     'errors': '',
     'events': '_record job outcome',
     'job': '',
-    'main': '_interrupt _output.stderr _output.text dojobber errors job report',
+    'main': '_interrupt _output.stderr _output.text dojobber errors job outcome report',
     'outcome': '',
     'remote': '',
     'report': '_failures _graph _record _results job outcome',
