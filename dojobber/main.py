@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -327,14 +328,44 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
 
 
 def _write_report(path: str, text: str) -> bool:
-    from pathlib import Path  # late, like all that few runs need
-
+    data = text.encode('utf-8', 'backslashreplace')
     try:
-        Path(path).write_text(text, 'utf-8', 'backslashreplace')
+        if not _replace(path, data):
+            with open(path, 'wb') as file:
+                file.write(data)
     except OSError as error:
-        write(f'No report: {error}\n')
+        write(f'No report: {OSError(error.errno, error.strerror, path)}\n')
         return False
     return True
+
+
+def _replace(path: str, data: bytes) -> bool:
+    """Replace a regular file as a whole, and return whether that is possible.
+
+    Raises:
+        OSError: there is no room for the data; then the file is as it was.
+    """
+    import tempfile  # late, like all that few runs need
+
+    try:
+        old = os.lstat(path)
+        if not stat.S_ISREG(old.st_mode) or old.st_nlink > 1:
+            return False
+        descriptor, temporary = tempfile.mkstemp(prefix='.report-', dir=os.path.dirname(path))
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        with open(descriptor, 'wb') as file:
+            file.write(data)
+        with suppress(OSError):  # as for another user's file, or one that is mounted
+            getattr(os, 'chown', lambda *_: None)(temporary, old.st_uid, old.st_gid)
+            os.chmod(temporary, stat.S_IMODE(old.st_mode))
+            os.replace(temporary, path)
+            return True
+        return False
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(temporary)
 
 
 def _as_json(report: Report) -> str:

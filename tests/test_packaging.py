@@ -194,7 +194,7 @@ LOADED_LATE = {
     '_workdir': {'fcntl'},
     'report': {'datetime', 'shutil'},
     'dojobber': {'concurrent'},
-    'main': {'argparse', 'concurrent', 'json', 'pathlib'},
+    'main': {'argparse', 'concurrent', 'json', 'tempfile'},
 }
 
 
