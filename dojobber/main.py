@@ -117,7 +117,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     if parser.get_default(f'{_OURS}no_act') is not None:
         return
     group = parser.add_argument_group('how to run the Jobs', conflict_handler='error')
-    flag = partial(_add_flag, group)
+    flag = partial(_add_flag, group, [*_sub_parsers(parser)])
     switch: dict[str, Any] = {'action': 'store_true'}
     flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
     flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
@@ -135,15 +135,34 @@ def _add_flags(parser: ArgumentParser) -> None:
     flag('--keep', 'call no Cleanup', **switch)
 
 
-def _add_flag(group: Any, long: str, text: str, short: str = '', **settings: Any) -> None:
+def _sub_parsers(parser: ArgumentParser) -> Iterator[ArgumentParser]:
+    """Yield the parsers of the sub-commands of a parser, and of theirs."""
+    from argparse import _SubParsersAction
+
+    for action in parser._actions:  # argparse has no other way to ask
+        if isinstance(action, _SubParsersAction):
+            for each in action.choices.values():
+                yield each
+                yield from _sub_parsers(each)
+
+
+def _add_flag(
+    group: Any,
+    sub_parsers: Sequence[ArgumentParser],
+    long: str,
+    text: str,
+    short: str = '',
+    **settings: Any,
+) -> None:
     """Add a flag to a group of a parser, without its short form if the script has that one."""
     from argparse import ArgumentError
 
     settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
-    for names in [(short, long), (long,)] if short else [(long,)]:
-        with suppress(ArgumentError):
-            group.add_argument(*names, **settings)
-            return
+    if not any(long in each._option_string_actions for each in sub_parsers):
+        for names in [(short, long), (long,)] if short else [(long,)]:
+            with suppress(ArgumentError):
+                group.add_argument(*names, **settings)
+                return
     raise ConfigurationError(
         f'main() adds {long} to the parser; take it out or give it another name'
     )

@@ -281,6 +281,28 @@ def test_long_flag_that_both_have_is_refused(capfd: pytest.CaptureFixture[str]) 
     assert done == []
 
 
+@pytest.mark.parametrize('words', ['deploy', 'user add'])
+def test_long_flag_that_a_sub_command_has_is_refused(
+    words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    parser = inner = ArgumentParser()
+    for word in words.split():
+        inner = inner.add_subparsers().add_parser(word)
+    inner.add_argument('--no-act', action='store_true')
+    text = refused(capfd, lambda: main(Tea, parser, [*words.split(), '--no-act']))
+    assert text == 'main() adds --no-act to the parser; take it out or give it another name'
+    assert done == []
+
+
+def test_flags_stand_before_a_sub_command(capfd: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    parser.add_subparsers().add_parser('deploy').add_argument('-n', type=int)
+    assert main(Tea, parser, ['--no-act', '-q', 'deploy', '-n3']) == 1
+    text = refused(capfd, lambda: main(Tea, parser, ['deploy', '--no-act']))
+    assert text == 'unrecognized arguments: --no-act'
+    assert done == []
+
+
 def test_parser_that_replaces_flags_keeps_those_of_the_script() -> None:
     parser = ArgumentParser(conflict_handler='resolve')
     parser.add_argument('-v', action='store_true')
