@@ -334,7 +334,7 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
     if path == '-':
         if sys.stdout is None:
             raise ConfigurationError('--report: there is no stdout')
-        return lambda report: _show(_as_json(report))
+        return _print_report
     kind = os.path.splitext(path)[1].lower()
     if kind not in _FORMATS:
         raise ConfigurationError(f'--report must end in {", ".join(_FORMATS)}, got {path!r}')
@@ -344,6 +344,13 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
     except OSError as error:
         raise ConfigurationError(f'--report: {error}') from None
     return lambda report: _write_report(path, _FORMATS[kind](report))
+
+
+def _print_report(report: Report) -> bool:
+    if sys.stdout is None:  # a Job has done that
+        write('No report: there is no stdout\n')
+        return False
+    return _show(_as_json(report))
 
 
 def _write_report(path: str, text: str) -> bool:

@@ -666,6 +666,17 @@ def test_report_that_can_not_be_replaced_is_written_in_its_place(
 # A stdout that is closed, full, narrow or gone
 
 
+def test_report_without_a_stdout_any_more_is_a_line_and_status_1(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Close(RunonlyJob):
+        def Run(self) -> None:
+            monkeypatch.setattr(sys, 'stdout', None)
+
+    assert main(Close, argv=['--report=-', '-q']) == 1
+    assert capfd.readouterr().err == 'No report: there is no stdout\n'
+
+
 def test_stdout_that_is_closed_or_missing_costs_no_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
