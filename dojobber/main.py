@@ -312,10 +312,8 @@ def _clean_up(dojob: DoJobber, settings: dict[str, Any]) -> None:
     with uninterrupted():
         with suppress(BaseException):  # already written to stderr
             dojob.cleanup()
-        due = [each.name for each in dojob.report() if each.cleanup in ('due', 'fail')]
-        text = 'The Cleanups that were still due have been called: none is left.'
-        if due:
-            text = f'Called again; Cleanups still due: {", ".join(due)}'
+        due = ', '.join([each.name for each in dojob.report() if each.cleanup in ('due', 'fail')])
+        text = f'Cleanups still due: {due}' if due else 'No Cleanup is due any more.'
         if settings['summary']:
             write(escape(_hide_secrets(text, settings)) + '\n')
 

@@ -332,7 +332,7 @@ def test_cleanup_that_fails_when_it_is_called_again_changes_no_status(
     assert capfd.readouterr().err.endswith(failed)
     done.clear()
     assert main(root, argv=[], secrets=['once']) == 143
-    told = f'{failed}Called again; Cleanups still due: Torn once\n'.replace('once', '*****')
+    told = f'{failed}Cleanups still due: Torn once\n'.replace('once', '*****')
     assert capfd.readouterr().err.endswith(told)
 
 
@@ -362,7 +362,7 @@ def test_cleanups_that_each_of_several_signals_interrupts_are_called_again_once(
         'two begins', 'one begins',
         'two begins', 'two ends', 'one begins', 'one ends', 'base begins', 'base ends',
     ]  # fmt: skip
-    told = 'The Cleanups that were still due have been called: none is left.\n'
+    told = 'No Cleanup is due any more.\n'
     assert capfd.readouterr().err.endswith(told)
 
 
@@ -393,7 +393,7 @@ def test_signal_that_has_waited_in_such_a_cleanup_lets_the_next_one_in(
     root = Hang.clone('Hang on', DEPS=(Unmount.clone('base'),))
     assert main(root, argv=[]) == 143
     assert done == ['Hang on begins'] * 2 + ['Hang on ends', 'Hang on begins']
-    assert capfd.readouterr().err.endswith('Called again; Cleanups still due: base, Hang on\n')
+    assert capfd.readouterr().err.endswith('Cleanups still due: base, Hang on\n')
 
 
 @pytest.fixture
@@ -439,7 +439,7 @@ def test_cleanups_that_wait_for_a_thread_are_called_when_it_has_ended(
     assert done == ['run', 'clean', 'below begins', 'below ends']
     captured = capfd.readouterr()
     assert 'Cleanups still due: below' in captured.err
-    assert captured.err.endswith('have been called: none is left.\n')
+    assert captured.err.endswith('No Cleanup is due any more.\n')
     assert [each['cleanup'] for each in json.loads(captured.out)['jobs']] == ['pass', 'pass']
 
 

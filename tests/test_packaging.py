@@ -40,8 +40,7 @@ _IMPORTS = {
     '_executors.locks': '_scheduler',
     '_executors.pickling': '_exceptions _failures _record remote',
     '_executors.pool': (
-        '_attributes _exceptions _executors.by_value _executors.pickling _graph _record '
-        'errors job'
+        '_attributes _exceptions _executors.by_value _executors.pickling _graph _record errors job'
     ),
     '_executors.reports': '_exceptions _executors.pickling _failures _record job remote report',
     '_executors.run': (
