@@ -25,8 +25,8 @@ _PACKAGE = __name__.partition('.')[0]
 SIGNALS = [
     getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)
 ]
-# Seconds after which a noted signal no longer holds up the next one.
-_PATIENCE = 0.5
+#: Seconds after which a signal no longer holds up the next one.
+PATIENCE = 0.5
 
 #: The numbers of the signals that wait for a safe point.
 noted: list[int] = []
@@ -110,7 +110,7 @@ class _Guard:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         is_open = not self.deferring and _is_open(frame)
-        is_late = bool(noted) and time.monotonic() - self._since >= _PATIENCE
+        is_late = bool(noted) and time.monotonic() - self._since >= PATIENCE
         if is_open or is_late or os.getpid() != self._pid:  # a child, forked in a hook
             self.call(number, frame)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -17,12 +18,13 @@ from operator import methodcaller
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dojobber._interrupt import SIGNALS
+from dojobber._interrupt import SIGNALS, guarded, uninterrupted
 from dojobber._output.stderr import write
 from dojobber._output.text import escape
 from dojobber.dojobber import DoJobber
 from dojobber.errors import ConfigurationError
 from dojobber.job import DummyJob, Job, RunonlyJob
+from dojobber.outcome import Outcome
 from dojobber.report import Report
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def _add_flags(parser: ArgumentParser) -> None:
     if parser.get_default(f'{_OURS}no_act') is not None:
         return
     group = parser.add_argument_group('how to run the Jobs', conflict_handler='error')
-    flag = partial(_add_flag, group)
+    flag = partial(_add_flag, group, [*_sub_parsers(parser)])
     switch: dict[str, Any] = {'action': 'store_true'}
     flag('--no-act', 'only look: say what is to be done, change nothing', '-n', **switch)
     flag('--verbose', 'write a line for each check, run and recheck', '-v', **switch)
@@ -133,15 +135,34 @@ def _add_flags(parser: ArgumentParser) -> None:
     flag('--keep', 'call no Cleanup', **switch)
 
 
-def _add_flag(group: Any, long: str, text: str, short: str = '', **settings: Any) -> None:
+def _sub_parsers(parser: ArgumentParser) -> Iterator[ArgumentParser]:
+    """Yield the parsers of the sub-commands of a parser, and of theirs."""
+    from argparse import _SubParsersAction
+
+    for action in parser._actions:  # argparse has no other way to ask
+        if isinstance(action, _SubParsersAction):
+            for each in action.choices.values():
+                yield each
+                yield from _sub_parsers(each)
+
+
+def _add_flag(
+    group: Any,
+    sub_parsers: Sequence[ArgumentParser],
+    long: str,
+    text: str,
+    short: str = '',
+    **settings: Any,
+) -> None:
     """Add a flag to a group of a parser, without its short form if the script has that one."""
     from argparse import ArgumentError
 
     settings |= {'help': text, 'dest': _OURS + long[2:].replace('-', '_')}
-    for names in [(short, long), (long,)] if short else [(long,)]:
-        with suppress(ArgumentError):
-            group.add_argument(*names, **settings)
-            return
+    if not any(long in each._option_string_actions for each in sub_parsers):
+        for names in [(short, long), (long,)] if short else [(long,)]:
+            with suppress(ArgumentError):
+                group.add_argument(*names, **settings)
+                return
     raise ConfigurationError(
         f'main() adds {long} to the parser; take it out or give it another name'
     )
@@ -161,19 +182,22 @@ def _command(
         flags = _Flags(**{name: vars(args).pop(_OURS + name) for name in _Flags._fields})
         if callable(root) and not isinstance(root, type):
             root = root(args)
-        return _execute(dojob or DoJobber(logging.WARNING), root, args, flags, options)
+        return _execute(dojob, root, args, flags, options)
     except ConfigurationError as error:
         parser.error(escape(_hide_secrets(str(error), options)))
 
 
 def _execute(
-    dojob: DoJobber, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
+    own: DoJobber | None, root: type[Job], args: Namespace, flags: _Flags, options: dict[str, Any]
 ) -> int:
     """Do what the flags say and return the exit status."""
     if isinstance(options.get('secrets'), Iterator):  # they are needed more than once
         options['secrets'] = tuple(options['secrets'])
-    with ExitStack() as stack:
-        dojob.configure(root, **_settings(flags, options, stack))
+    dojob = own or DoJobber(logging.WARNING)
+    # A signal that comes when nothing runs any more is put off until the report is written.
+    with guarded(), ExitStack() as stack:
+        settings = _settings(flags, options, stack)
+        dojob.configure(root, **settings)
         chosen = _choose(dojob.graph.nodes(), flags.only)
         if flags.list:
             graph = dojob.graph.subgraph(chosen) if chosen else dojob.graph
@@ -183,6 +207,13 @@ def _execute(
         status = 1
         try:
             status = _run(dojob, chosen)
+        except KeyboardInterrupt:
+            stack.close()  # waits for the threads: after it nothing is in flight
+            # Whether the script's own DoJobber is to call Cleanups is not known.
+            may_call = own is None and settings.get('cleanup', True)
+            if _has_cut_short(dojob) or flags.jobs and may_call and _has_left(dojob):
+                _clean_up(dojob, settings)
+            raise
         finally:
             # Without a graph, too: it flushes what the Jobs have printed.
             _show(dojob.graph_text(flags.graph) if flags.graph else '')
@@ -257,16 +288,34 @@ def _run(dojob: DoJobber, chosen: Sequence[str]) -> int:
     """Run the chosen Jobs, or all if there are none; return the exit status."""
     try:
         dojob.checknrun(chosen or None)
-    except KeyboardInterrupt:
-        if any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report()):
-            with suppress(Exception, SystemExit):  # already written to stderr
-                dojob.cleanup()  # the Cleanups that are still due
-        raise
     except (Exception, SystemExit) as error:
         if all(each.cleanup_exception is not error for each in dojob.report()):
             raise
         return 1  # already written to stderr
     return 0 if dojob.success() else 1
+
+
+def _has_cut_short(dojob: DoJobber) -> bool:
+    """Return whether a signal has interrupted a Cleanup."""
+    return any(isinstance(each.cleanup_exception, KeyboardInterrupt) for each in dojob.report())
+
+
+def _has_left(dojob: DoJobber) -> bool:
+    """Return whether a signal has ended the run while threads were at work, and Cleanups wait."""
+    jobs = dojob.report().jobs
+    is_cut = any(each.outcome is Outcome.INTERRUPTED for each in jobs)
+    return is_cut and any(each.cleanup == 'due' for each in jobs)
+
+
+def _clean_up(dojob: DoJobber, settings: dict[str, Any]) -> None:
+    """Call the Cleanups that are due, and correct what the summary has said of them."""
+    with uninterrupted():
+        with suppress(BaseException):  # already written to stderr
+            dojob.cleanup()
+        due = ', '.join([each.name for each in dojob.report() if each.cleanup in ('due', 'fail')])
+        text = f'Cleanups still due: {due}' if due else 'No Cleanup is due any more.'
+        if settings['summary']:
+            write(escape(_hide_secrets(text, settings)) + '\n')
 
 
 def _report_writer(path: str | None) -> Callable[[Report], bool]:
@@ -283,7 +332,7 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
     if path == '-':
         if sys.stdout is None:
             raise ConfigurationError('--report: there is no stdout')
-        return lambda report: _show(_as_json(report))
+        return _print_report
     kind = os.path.splitext(path)[1].lower()
     if kind not in _FORMATS:
         raise ConfigurationError(f'--report must end in {", ".join(_FORMATS)}, got {path!r}')
@@ -295,15 +344,52 @@ def _report_writer(path: str | None) -> Callable[[Report], bool]:
     return lambda report: _write_report(path, _FORMATS[kind](report))
 
 
-def _write_report(path: str, text: str) -> bool:
-    from pathlib import Path  # late, like all that few runs need
+def _print_report(report: Report) -> bool:
+    if sys.stdout is None:  # a Job has done that
+        write('No report: there is no stdout\n')
+        return False
+    return _show(_as_json(report))
 
+
+def _write_report(path: str, text: str) -> bool:
+    data = text.encode('utf-8', 'backslashreplace')
     try:
-        Path(path).write_text(text, 'utf-8', 'backslashreplace')
+        if not _replace(path, data):
+            with open(path, 'wb') as file:
+                file.write(data)
     except OSError as error:
-        write(f'No report: {error}\n')
+        write(f'No report: {OSError(error.errno, error.strerror, path)}\n')
         return False
     return True
+
+
+def _replace(path: str, data: bytes) -> bool:
+    """Replace a regular file as a whole, and return whether that is possible.
+
+    Raises:
+        OSError: there is no room for the data; then the file is as it was.
+    """
+    import tempfile  # late, like all that few runs need
+
+    try:
+        old = os.lstat(path)
+        if not stat.S_ISREG(old.st_mode) or old.st_nlink > 1:
+            return False
+        descriptor, temporary = tempfile.mkstemp(prefix='.report-', dir=os.path.dirname(path))
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        with open(descriptor, 'wb') as file:
+            file.write(data)
+        with suppress(OSError):  # as for another user's file, or one that is mounted
+            getattr(os, 'chown', lambda *_: None)(temporary, old.st_uid, old.st_gid)
+            os.chmod(temporary, stat.S_IMODE(old.st_mode))
+            os.replace(temporary, path)
+            return True
+        return False
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(temporary)
 
 
 def _as_json(report: Report) -> str:

@@ -281,6 +281,28 @@ def test_long_flag_that_both_have_is_refused(capfd: pytest.CaptureFixture[str]) 
     assert done == []
 
 
+@pytest.mark.parametrize('words', ['deploy', 'user add'])
+def test_long_flag_that_a_sub_command_has_is_refused(
+    words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    parser = inner = ArgumentParser()
+    for word in words.split():
+        inner = inner.add_subparsers().add_parser(word)
+    inner.add_argument('--no-act', action='store_true')
+    text = refused(capfd, lambda: main(Tea, parser, [*words.split(), '--no-act']))
+    assert text == 'main() adds --no-act to the parser; take it out or give it another name'
+    assert done == []
+
+
+def test_flags_stand_before_a_sub_command(capfd: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    parser.add_subparsers().add_parser('deploy').add_argument('-n', type=int)
+    assert main(Tea, parser, ['--no-act', '-q', 'deploy', '-n3']) == 1
+    text = refused(capfd, lambda: main(Tea, parser, ['deploy', '--no-act']))
+    assert text == 'unrecognized arguments: --no-act'
+    assert done == []
+
+
 def test_parser_that_replaces_flags_keeps_those_of_the_script() -> None:
     parser = ArgumentParser(conflict_handler='resolve')
     parser.add_argument('-v', action='store_true')
@@ -564,7 +586,95 @@ def test_report_that_can_not_be_written_any_more_is_a_line_and_status_1(
     )
 
 
+def test_report_that_has_no_room_leaves_the_old_one(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    resource = pytest.importorskip('resource')
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class Fill(RunonlyJob):
+        def Run(self) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+
+    (tmp_path / 'report.html').write_text('of yesterday')
+    try:
+        assert main(Fill, argv=['--report=report.html', '-q']) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    place = f'{tmp_path}/report.html'
+    assert capfd.readouterr().err == f'No report: [Errno 27] File too large: {place!r}\n'
+    assert (tmp_path / 'report.html').read_text() == 'of yesterday'
+    assert os.listdir() == ['report.html']
+
+
+def test_report_replaces_the_old_one_and_keeps_its_mode(tmp_path: Path) -> None:
+    report = tmp_path / 'report.json'
+    report.write_text('of yesterday')
+    report.chmod(0o604)
+    with report.open() as opened:
+        assert main(Tea, argv=['--report=report.json', '-q']) == 0
+        assert opened.read() == 'of yesterday'
+    assert outcomes(report.read_text()) == {'Tea': 'changed'}
+    assert report.stat().st_mode & 0o777 == 0o604
+    assert os.listdir() == ['report.json']
+
+
+def test_report_that_a_job_removes_is_written(tmp_path: Path) -> None:
+    class Remove(RunonlyJob):
+        def Run(self) -> None:
+            os.remove('report.json')
+
+    assert main(Remove, argv=['--report=report.json', '-q']) == 0
+    assert outcomes((tmp_path / 'report.json').read_text()) == {'Remove': 'changed'}
+
+
+@pytest.mark.parametrize('link', [os.symlink, os.link])
+def test_report_is_written_where_a_link_leads(link: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / 'old').write_text('of yesterday')
+    link('old', 'report.json')
+    assert main(Tea, argv=['--report=report.json', '-q']) == 0
+    assert os.path.samefile('old', 'report.json')
+    assert outcomes((tmp_path / 'old').read_text()) == {'Tea': 'changed'}
+    assert sorted(os.listdir()) == ['old', 'report.json']
+
+
+def test_report_is_written_to_a_fifo() -> None:
+    os.mkfifo('report.json')
+    reader = os.open('report.json', os.O_RDONLY | os.O_NONBLOCK)
+    assert main(Tea, argv=['--report=report.json', '-q']) == 0
+    assert outcomes(os.read(reader, 100_000).decode()) == {'Tea': 'changed'}
+    os.close(reader)
+
+
+@pytest.mark.parametrize('name', ['tempfile.mkstemp', 'os.chown', 'os.replace'])
+def test_report_that_can_not_be_replaced_is_written_in_its_place(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(name, refuse)
+    report = tmp_path / 'report.json'
+    report.touch()
+    before = report.stat().st_ino
+    assert main(Tea, argv=['--report=report.json', '-q']) == 0
+    assert outcomes(report.read_text()) == {'Tea': 'changed'}
+    assert report.stat().st_ino == before
+    assert os.listdir() == ['report.json']
+
+
 # A stdout that is closed, full, narrow or gone
+
+
+def test_report_without_a_stdout_any_more_is_a_line_and_status_1(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Close(RunonlyJob):
+        def Run(self) -> None:
+            monkeypatch.setattr(sys, 'stdout', None)
+
+    assert main(Close, argv=['--report=-', '-q']) == 1
+    assert capfd.readouterr().err == 'No report: there is no stdout\n'
 
 
 def test_stdout_that_is_closed_or_missing_costs_no_traceback(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import itertools
+import json
 import linecache
 import os
 import pty
@@ -14,14 +16,17 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
-from dojobber import Job, RunonlyJob, main
+from dojobber import DoJobber, DummyJob, Event, Job, RunonlyJob, TryStarted, main
 from tests.ctrl_c import traced
+from tests.fakes import FakeClock
 from tests.scripts import killed_late
 from tests.seeds import sampled
 
@@ -39,6 +44,7 @@ done: list[str] = []
 @pytest.fixture(autouse=True)
 def _handlers_stay() -> Iterator[None]:
     done.clear()
+    Unmount.signals.clear()
     before = [signal.getsignal(each) for each in ALL]
     yield
     assert [signal.getsignal(each) for each in ALL] == before
@@ -319,9 +325,164 @@ def test_cleanup_that_fails_when_it_is_called_again_changes_no_status(
                 raise RuntimeError('It is torn.')
             super().Run()
 
-    assert main(Torn.clone('Torn once', Run=lambda self: None), argv=['-q']) == 143
+    root = Torn.clone('Torn once', Run=lambda self: None)
+    assert main(root, argv=['-q']) == 143
     assert done == ['clean'] * 2
-    assert capfd.readouterr().err.endswith('Torn once.cleanup: fail "It is torn."\n')
+    failed = 'Torn once.cleanup: fail "It is torn."\n'
+    assert capfd.readouterr().err.endswith(failed)
+    done.clear()
+    assert main(root, argv=[], secrets=['once']) == 143
+    told = f'{failed}Cleanups still due: Torn once\n'.replace('once', '*****')
+    assert capfd.readouterr().err.endswith(told)
+
+
+class Unmount(RunonlyJob):
+    """Sends this process a signal whenever its Cleanup is called, until there are no more."""
+
+    signals: ClassVar[list[signal.Signals]] = []
+
+    def Run(self) -> None:
+        pass
+
+    def Cleanup(self) -> None:
+        done.append(f'{type(self).__name__} begins')
+        if self.signals:
+            signal.raise_signal(self.signals.pop(0))
+        done.append(f'{type(self).__name__} ends')
+
+
+def test_cleanups_that_each_of_several_signals_interrupts_are_called_again_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    base = Unmount.clone('base')
+    tops = [Unmount.clone('one', DEPS=(base,)), Unmount.clone('two', DEPS=(base,))]
+    Unmount.signals[:] = [signal.SIGTERM, signal.SIGHUP]
+    assert main(DummyJob.clone('all', DEPS=tops), argv=[]) == 143
+    assert done == [
+        'two begins', 'one begins',
+        'two begins', 'two ends', 'one begins', 'one ends', 'base begins', 'base ends',
+    ]  # fmt: skip
+    told = 'No Cleanup is due any more.\n'
+    assert capfd.readouterr().err.endswith(told)
+
+
+def test_signals_in_a_cleanup_that_is_called_again_are_put_off(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    root = Unmount.clone('top', DEPS=(Unmount.clone('base'),))
+    Unmount.signals[:] = [signal.SIGTERM, signal.SIGHUP, signal.SIGTERM]
+    assert main(root, argv=['-q']) == 143
+    assert done == ['top begins', 'top begins', 'top ends', 'base begins', 'base ends']
+    assert capfd.readouterr().err == 'top.cleanup: fail "SIGTERM"\n'
+
+
+def test_signal_that_has_waited_in_such_a_cleanup_lets_the_next_one_in(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr('dojobber._interrupt.time', SimpleNamespace(monotonic=lambda: now))
+
+    class Hang(Unmount):
+        def Cleanup(self) -> None:
+            nonlocal now
+            for _ in range(3):
+                super().Cleanup()
+                now += 0.5
+
+    Hang.signals[:] = [signal.SIGTERM] * 3
+    root = Hang.clone('Hang on', DEPS=(Unmount.clone('base'),))
+    assert main(root, argv=[]) == 143
+    assert done == ['Hang on begins'] * 2 + ['Hang on ends', 'Hang on begins']
+    assert capfd.readouterr().err.endswith('Cleanups still due: base, Hang on\n')
+
+
+@pytest.fixture
+def leave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a command with threads that a second signal ends while one of them is at work.
+
+    It is at work until somebody waits for the threads.
+    """
+    begun, runs, goes_on, clock = list[str](), threading.Event(), threading.Event(), FakeClock()
+
+    def receive(queue: Any, timeout: float | None) -> Any:
+        if 'above' not in begun:
+            return queue.get(timeout=60)
+        assert runs.wait(60)
+        clock.advance(1)
+        raise KeyboardInterrupt
+
+    def run(job: Any) -> None:
+        runs.set()
+        assert goes_on.wait(60)
+        done.append('run')
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TryStarted):
+            begun.append(event.name)
+
+    def shut_down(executor: ThreadPoolExecutor, **options: Any) -> None:
+        goes_on.set()
+        shutdown(executor, **options)
+
+    shutdown = ThreadPoolExecutor.shutdown
+    monkeypatch.setattr(ThreadPoolExecutor, 'shutdown', shut_down)
+    monkeypatch.setattr(DoJobber, '_clock', clock)
+    monkeypatch.setattr(DoJobber, '_receive', staticmethod(receive))
+    root = Press.clone('above', DEPS=(Unmount.clone('below'),), Run=run)
+    return lambda *argv, **options: main(root, None, argv, listeners=[listen], **options)
+
+
+def test_cleanups_that_wait_for_a_thread_are_called_when_it_has_ended(
+    leave: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert leave('-j2', '--report=-') == 130
+    assert done == ['run', 'clean', 'below begins', 'below ends']
+    captured = capfd.readouterr()
+    assert 'Cleanups still due: below' in captured.err
+    assert captured.err.endswith('No Cleanup is due any more.\n')
+    assert [each['cleanup'] for each in json.loads(captured.out)['jobs']] == ['pass', 'pass']
+
+
+def test_where_no_cleanup_waits_for_a_thread_nothing_is_said_of_any(
+    leave: Callable[..., int],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for job in (Press, Unmount):
+        monkeypatch.setattr(job, 'Cleanup', None)
+    assert leave('-j2') == 130
+    assert 'Cleanup' not in capfd.readouterr().err
+
+
+def test_cleanup_that_fails_by_itself_is_not_called_again_after_a_signal() -> None:
+    def fail(job: Any) -> None:
+        done.append('fail')
+        raise RuntimeError('It is torn.')
+
+    torn = Unmount.clone('torn', DEPS=(Unmount.clone('base'),), Cleanup=fail)
+    assert main(Press.clone('Press it', DEPS=(torn,)), argv=['-q', '-j2']) == 130
+    assert done == ['clean', 'fail']
+
+
+def test_keep_calls_no_cleanup_that_waits_for_a_thread(leave: Callable[..., int]) -> None:
+    assert leave('-j2', '-q', '--keep') == 130
+    assert done == ['run']
+
+
+def test_cleanups_that_wait_for_a_thread_of_the_script_are_left_to_it(
+    leave: Callable[..., int],
+) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        assert leave('-q', executor=executor) == 130
+    assert done == ['run']
+
+
+def test_cleanups_of_a_dojobber_that_calls_none_are_left_to_it(leave: Callable[..., int]) -> None:
+    dojob = DoJobber(cleanup=False)
+    assert leave('-j2', '-q', dojob=dojob) == 130
+    assert done == ['run']
+    dojob.cleanup()
+    assert done == ['run', 'clean', 'below begins', 'below ends']
 
 
 def test_signal_is_named_by_what_it_raises() -> None:
@@ -351,6 +512,30 @@ def test_signal_after_a_usage_error_changes_nothing(capfd: pytest.CaptureFixture
         main(Press, argv=['--nonsense'])
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+class Pressing(io.StringIO):
+    """Sends this process a signal when something is written."""
+
+    def write(self, text: str) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return super().write(text)
+
+
+def test_signal_while_the_graph_is_printed_is_put_off_until_the_report_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, 'stdout', stdout := Pressing())
+    report = tmp_path / 'report.json'
+    assert main(Owed, argv=['-q', '--graph', f'--report={report}']) == 143
+    assert stdout.getvalue() == 'Owed: changed\n'
+    assert json.loads(report.read_text())['success']
+
+
+def test_signal_while_the_report_is_printed_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'stdout', stdout := Pressing())
+    assert main(Owed, argv=['-q', '--report=-']) == 143
+    assert json.loads(stdout.getvalue())['success']
 
 
 def test_in_another_thread_all_works_but_signals() -> None:
@@ -429,15 +614,19 @@ def pressed_at_line_of_main(position: int, note: Callable[[str], None]) -> Itera
 def test_ctrl_c_before_any_line_is_status_130_and_loses_no_cleanup(
     flags: tuple[str, ...], step: int, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    report = f'--report={tmp_path}/report.json'
+    report = tmp_path / 'report.json'
     for position in itertools.count(0, step):
         done.clear()
         where: list[str] = []
         with pressed_at_line_of_main(position, where.append):
-            status = main(lambda args: Owed, argv=['-q', report, *flags])
+            status = main(lambda args: Owed, argv=['-q', f'--report={report}', *flags])
         is_late = ''.join(where).startswith('_until_signalled') and status == 0
         assert status == 130 or is_late or not where, where
         assert done in ([], ['run', 'clean']), where
+        if done:
+            [job] = json.loads(report.read_text())['jobs']
+            assert job['cleanup'] == 'pass', where
+            report.unlink()
         if not where:
             break
     assert position > 50

@@ -99,7 +99,7 @@ _IMPORTS = {
     'errors': '',
     'events': '_record job outcome',
     'job': '',
-    'main': '_interrupt _output.stderr _output.text dojobber errors job report',
+    'main': '_interrupt _output.stderr _output.text dojobber errors job outcome report',
     'outcome': '',
     'remote': '',
     'report': '_failures _graph _record _results job outcome',
@@ -193,7 +193,7 @@ LOADED_LATE = {
     '_workdir': {'fcntl'},
     'report': {'datetime', 'shutil'},
     'dojobber': {'concurrent'},
-    'main': {'argparse', 'concurrent', 'json', 'pathlib'},
+    'main': {'argparse', 'concurrent', 'json', 'tempfile'},
 }
 
 

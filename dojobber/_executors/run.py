@@ -22,7 +22,7 @@ from dojobber._executors.storage import SharedDict
 from dojobber._executors.transport import InFlight, ProcessTransport, ThreadTransport, Transport
 from dojobber._failures import Failure, is_failure, raise_first
 from dojobber._graph import Graph
-from dojobber._interrupt import collect, deliver, noted
+from dojobber._interrupt import PATIENCE, collect, deliver, noted
 from dojobber._run import Run, RunConfig
 from dojobber._workdir import Workdir
 from dojobber.outcome import Phase
@@ -196,35 +196,54 @@ class ConcurrentRun(Run):
         self._take_in(sent.node, record, is_final=True)
 
     def _drain(self, errors: list[BaseException]) -> None:
-        """Cancel the tries that have not begun and wait for the others, until a signal comes.
+        """Cancel the tries that have not begun and wait for the others, until a second signal.
 
         Args:
             errors: what ended the run before its time, if anything did; gets what else is raised.
         """
-        for sent, future in [*self._in_flight.values()]:
-            if self._pool.can_cancel and future.cancel():  # it has not begun
-                del self._in_flight[sent.number]
-                self._unsettled.discard(sent.node)
+        self._cancel()
         signals: list[BaseException] = []
         # Ctrl-C in a terminal reaches workers, too. If what it did to them arrives before our own
         # signal, that signal is not the second one.
         first = errors[0] if errors else None
         is_signal = first is not None and first is not self._worker_error and not is_failure(first)
-        limit = 1 if is_signal else 2
+        since = self._config.clock() if is_signal else None
         self._worker_error = None
-        while self._in_flight and len(signals) < limit:
-            try:
-                arrived = self._config.receive(self._inbox, None)
-            except BaseException as caught:
-                signals.append(caught)
-                continue
-            try:
-                self._handle(arrived)
-            except BaseException as caught:  # by a listener, or in another try
-                errors.append(caught)
-            collect(signals)
+        while self._in_flight:
+            count = len(signals)
+            self._receive_anyway(signals, errors)
+            if len(signals) > count:
+                now = self._config.clock()
+                if since is None:
+                    since = now
+                elif now - since >= PATIENCE:  # not one that was sent together with the first
+                    break
         self.expects_signal = first is not None and not is_signal and not signals
         errors += signals
+
+    def _cancel(self) -> None:
+        for sent, future in [*self._in_flight.values()]:
+            if self._pool.can_cancel and future.cancel():  # it has not begun
+                del self._in_flight[sent.number]
+                self._unsettled.discard(sent.node)
+
+    def _receive_anyway(self, signals: list[BaseException], errors: list[BaseException]) -> None:
+        """Take in what arrives next, whatever is raised meanwhile.
+
+        Args:
+            signals: gets what the handlers of signals raise.
+            errors: gets what a listener or another try raises.
+        """
+        try:
+            arrived = self._config.receive(self._inbox, None)
+        except BaseException as caught:
+            signals.append(caught)
+        else:
+            try:
+                self._handle(arrived)
+            except BaseException as caught:
+                errors.append(caught)
+        collect(signals)
 
     def _finish(self, errors: list[BaseException]) -> None:
         """Give each Job a status; retain the Cleanups of tries that are still in flight."""

@@ -669,9 +669,12 @@ from tests._executors.travelling import Cleans, Held, note, noted
 
 
 pressed = []
+now = 0.0
 
 
 def interrupt(number, frame):
+    global now
+    now += 1
     pressed.append('waits for what is under way')
     raise KeyboardInterrupt
 
@@ -699,6 +702,7 @@ def main():
     dojob.configure(root, executor=executor, max_in_flight=2, listeners=[started])
     dojob.set_args(directory=directory)
     dojob._receive = receive
+    dojob._clock = lambda: now  # a second passes from one Ctrl-C to the next
     try:
         dojob.checknrun()
     except KeyboardInterrupt:

@@ -48,6 +48,7 @@ from tests._executors.travelling import (
     noted,
     wait,
 )
+from tests.fakes import FakeClock
 from tests.terminal import Terminal
 
 
@@ -779,10 +780,12 @@ def test_run_begun_while_cleanups_are_called_gets_its_own_cleanup_and_repeats_no
         def Cleanup(self) -> None:
             calls.append('Late')
 
-    dojob = DoJobber()
+    clock = FakeClock()
+    dojob = clock.drive(DoJobber())
 
     def receive(queue: Any, timeout: float | None) -> Any:
         if 'Early' in dojob.noderesults:
+            clock.advance(1)
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         return queue.get(timeout=30)
 

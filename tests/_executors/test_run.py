@@ -349,14 +349,22 @@ def test_interrupt_gives_up_what_was_sent_out_and_not_begun() -> None:
     assert {(str(each.outcome), each.tries) for each in dojob.report()} == {('not_run', 0)}
 
 
-@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['two', 'one']), (2, ['one'])])
+@pytest.mark.parametrize(
+    ('gaps', 'cleaned'),
+    [
+        ((1.0,), ['two', 'one']),
+        ((1.0, 0.25), ['two', 'one']),
+        ((1.0, 0.5), ['one']),
+        ((1.0, 0.25, 0.25), ['one']),
+    ],
+)
 def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
-    presses: int, cleaned: list[str]
+    gaps: tuple[float, ...], cleaned: list[str]
 ) -> None:
     called: list[str] = []
     executor, dojob = FakeProcesses(0, workers=2), DoJobber()
     executor._random.random = lambda: 0  # all has begun, and can't be cancelled
-    waits: list[int] = []
+    clock, waits = FakeClock(), list[int]()
 
     def run(self: Any) -> None:
         raise KeyboardInterrupt
@@ -368,13 +376,15 @@ def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
         waits.append(1)
         if len(waits) == 1:
             executor.complete(0)
-        elif len(waits) <= 1 + presses:
+        elif len(waits) <= 1 + len(gaps):
+            clock.advance(gaps[len(waits) - 2])
             raise KeyboardInterrupt
         else:
             executor.complete(0)
         return queue.get_nowait()
 
     jobs = [RunonlyJob.clone(name, Run=run, Cleanup=clean) for name in ('one', 'two')]
+    clock.drive(dojob)
     dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor)
     with pytest.raises(KeyboardInterrupt):
@@ -382,9 +392,12 @@ def test_ctrl_c_that_a_worker_told_of_first_does_not_count_twice(
     assert called == cleaned
 
 
-@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['first']), (2, [])])
+@pytest.mark.parametrize(
+    ('gaps', 'cleaned'),
+    [((1.0,), ['first']), ((1.0, 0.25), ['first']), ((1.0, 0.5), []), ((1.0, 0.25, 0.25), [])],
+)
 def test_ctrl_c_after_the_pool_has_broken_is_the_first_one(
-    presses: int, cleaned: list[str]
+    gaps: tuple[float, ...], cleaned: list[str]
 ) -> None:
     called: list[str] = []
     futures: list[Future[Any]] = []
@@ -400,18 +413,19 @@ def test_ctrl_c_after_the_pool_has_broken_is_the_first_one(
         if not futures[0].done():
             futures[0].set_exception(BrokenExecutor('a worker has died'))
         elif presses_left:
-            presses_left.pop()
+            clock.advance(presses_left.pop(0))
             raise KeyboardInterrupt
         else:
             futures[1].set_exception(BrokenExecutor('a worker has died'))
         return queue.get_nowait()
 
-    presses_left = [None] * presses
+    clock, presses_left = FakeClock(), [*gaps]
     first = RunonlyJob.clone(
         'first', IN_DRIVER=True, Run=lambda self: None, Cleanup=lambda self: called.append('first')
     )
     jobs = [RunonlyJob.clone(name, DEPS=(first,), Run=print) for name in ('one', 'two')]
     executor, dojob = Breaks(0, workers=2), DoJobber()
+    clock.drive(dojob)
     dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     root = DummyJob.clone('root', DEPS=jobs)
     dojob.configure(root, executor=executor, max_in_flight=2)
@@ -420,12 +434,20 @@ def test_ctrl_c_after_the_pool_has_broken_is_the_first_one(
     assert called == cleaned
 
 
-@pytest.mark.parametrize(('presses', 'cleaned'), [(1, ['two', 'one']), (2, [])])
-def test_ctrl_c_after_stop_is_the_first_one(presses: int, cleaned: list[str]) -> None:
+@pytest.mark.parametrize(
+    ('gaps', 'cleaned'),
+    [
+        ((1.0,), ['two', 'one']),
+        ((1.0, 0.25), ['two', 'one']),
+        ((1.0, 0.5), []),
+        ((1.0, 0.25, 0.25), []),
+    ],
+)
+def test_ctrl_c_after_stop_is_the_first_one(gaps: tuple[float, ...], cleaned: list[str]) -> None:
     called: list[str] = []
     executor, dojob = FakeProcesses(0, workers=2), DoJobber()
     executor._random.random = lambda: 0  # all has begun, and can't be cancelled
-    waits: list[int] = []
+    clock, waits = FakeClock(), list[int]()
 
     def clean(self: Any) -> None:
         called.append(type(self).__name__)
@@ -434,13 +456,15 @@ def test_ctrl_c_after_stop_is_the_first_one(presses: int, cleaned: list[str]) ->
         waits.append(1)
         if len(waits) == 1:
             dojob.stop()
-        elif len(waits) <= 1 + presses:
+        elif len(waits) <= 1 + len(gaps):
+            clock.advance(gaps[len(waits) - 2])
             raise KeyboardInterrupt
         else:
             executor.complete(0)
         return queue.get_nowait()
 
     jobs = [RunonlyJob.clone(name, Run=lambda self: None, Cleanup=clean) for name in ('one', 'two')]
+    clock.drive(dojob)
     dojob._receive = receive  # pyright: ignore[reportAttributeAccessIssue]
     dojob.configure(DummyJob.clone('root', DEPS=jobs), executor=executor, max_in_flight=2)
     with pytest.raises(KeyboardInterrupt):
@@ -580,6 +604,8 @@ def test_no_two_requests_are_equal() -> None:
 def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none() -> None:
     calls: list[str] = []
     executor, dojob = FakeThreads(0, workers=2), DoJobber()
+    clock = FakeClock()
+    clock.drive(dojob)
 
     def run(self: Any) -> None:
         pass
@@ -591,6 +617,7 @@ def test_run_called_in_the_middle_of_a_cleanup_is_owed_its_own_and_repeats_none(
 
     def receive(queue: Any, timeout: float | None) -> Any:
         if dojob.noderesults:
+            clock.advance(1)
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         executor.complete(1)
         return queue.get_nowait()
@@ -632,6 +659,8 @@ class LeftUnderWay:
 
         below = RunonlyJob.clone('below', Run=run, Cleanup=clean)
         root = below.clone('root', DEPS=(below,))
+        self.clock = FakeClock()
+        self.clock.drive(self.dojob)
         self.dojob._receive = self.receive  # pyright: ignore[reportAttributeAccessIssue]
         self.dojob.configure(root, executor=self.executor, **options)
 
@@ -642,6 +671,7 @@ class LeftUnderWay:
                 self.then()
                 return queue.get_nowait()
             self.is_ending = True
+            self.clock.advance(1)
             raise KeyboardInterrupt  # the first one, and the second one when it waits
         self.executor.complete(0)
         return queue.get_nowait()
