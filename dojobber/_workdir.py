@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 # Keep our descriptor at 200 or higher: a Job that closes every descriptor and opens files then
 # will not reuse it.
@@ -91,6 +91,10 @@ class Workdir:
             return cls()
         known.share()
         return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the descriptor, which only one can own: a copy goes by the path."""
+        return {**vars(self), '_descriptor': _NOT_OPEN, '_identity': None}
 
     def go(self) -> None:
         """Change to the directory, by its path if it is not open: a Job may have closed it.

@@ -312,11 +312,20 @@ class DoJobber:
         raise_first(errors)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to a run that is going on."""
-        return {**vars(self), '_busy': None, '_run': None}
+        """Leave out what belongs to a run or a block that is going on.
+
+        Raises:
+            TypeError: there is an executor.
+        """
+        if self._pool is not None:
+            raise TypeError('a DoJobber that has an executor can not be copied or pickled')
+        return {**vars(self), '_busy': None, '_run': None, '_blocks': 0, '_is_deferred': False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _busy=threading.Lock())
+        masker = getattr(self._options.mask, '__self__', None)
+        if masker is not None:
+            mask_log(masker)
 
     def __enter__(self: _Self) -> _Self:
         """Put off the automatic Cleanup to the end of the block."""

@@ -6,11 +6,13 @@ import contextlib
 import copy
 import io
 import itertools
+import logging
 import math
 import os
 import pickle
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,14 @@ from tests.fakes import FakeClock
 
 
 class Copied(RunonlyJob):
-    """A Job of which the DoJobber is copied."""
+    """A Job of which the DoJobber is copied, within its Run if that is told how."""
 
-    def Run(self, dojobs: list[DoJobber], copied: Any) -> None:
-        dojobs[1:] = [copied(dojobs[0])]
+    def Run(self, dojobs: list[DoJobber] | None = None, copied: Any = None) -> None:
+        if dojobs is not None:
+            dojobs[1:] = [copied(dojobs[0])]
 
     def Cleanup(self) -> None:
-        """Leave nothing."""
+        Path('cleaned').touch()
 
 
 def pickled(dojob: DoJobber) -> Any:
@@ -704,11 +707,16 @@ def test_positional_options_are_those_of_dojobber(capfd: pytest.CaptureFixture[s
     )
 
 
-@pytest.mark.parametrize('copied', [copy.deepcopy, pickled])
-def test_copy_of_a_dojobber_has_its_results_and_cleanups_and_runs_by_itself(copied: Any) -> None:
+COPIES = pytest.mark.parametrize('copied', [copy.deepcopy, pickled])
+
+
+@COPIES
+def test_copy_of_a_dojobber_has_its_results_and_cleanups_and_runs_by_itself(
+    copied: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     original = DoJobber(cleanup=False)
     original.configure(Copied)
-    original.set_args([original], copied)
     original.checknrun()
     other = copied(original)
     assert other.nodestatus == {'Copied': True}
@@ -717,12 +725,57 @@ def test_copy_of_a_dojobber_has_its_results_and_cleanups_and_runs_by_itself(copi
     assert other.checknrun()['Copied'].cleanup == 'due'
 
 
-@pytest.mark.parametrize('copied', [copy.deepcopy, pickled])
-def test_copy_of_a_dojobber_that_is_running_is_not(copied: Any) -> None:
-    dojobs = [DoJobber()]
-    dojobs[0].configure(Copied)
-    dojobs[0].set_args(dojobs, copied)
-    dojobs[0].checknrun()
-    dojobs[1].stop()
-    dojobs[1].checknrun()
-    assert dojobs[1].success()
+@COPIES
+def test_cleanups_of_a_dojobber_and_its_copy_are_called_in_its_directory(
+    copied: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    dojobs = []
+    for each in first, second:
+        each.mkdir()
+        monkeypatch.chdir(each)
+        dojob = DoJobber(cleanup=False)
+        dojob.configure(Copied)
+        dojob.checknrun()
+        copied(dojob)  # is dropped, and must close nothing
+        dojobs.append(dojob)
+    monkeypatch.chdir(tmp_path)
+    for dojob, directory in zip([dojobs[0], copied(dojobs[1])], [first, second]):
+        dojob.cleanup()
+        assert [*tmp_path.rglob('cleaned')] == [directory / 'cleaned']
+        (directory / 'cleaned').unlink()
+
+
+@COPIES
+def test_copy_of_a_dojobber_that_is_running_in_a_block_is_not(
+    copied: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with DoJobber() as dojob:
+        dojobs = [dojob]
+        dojob.configure(Copied)
+        dojob.set_args(dojobs, copied)
+        dojob.checknrun()
+        dojobs[1].stop()
+        assert dojobs[1].checknrun()['Copied'].cleanup == 'pass'
+
+
+@COPIES
+def test_copy_of_a_dojobber_masks_its_secrets_in_the_log(
+    copied: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dojob = DoJobber()
+    dojob.configure(DummyJob, secrets=['swordfish'])
+    kept = copied(dojob)
+    del dojob
+    logging.getLogger('DoJobber').critical('It is swordfish.')
+    assert capfd.readouterr().err.endswith(': It is *****.\n'), kept
+
+
+@COPIES
+def test_dojobber_with_an_executor_is_not_copied(copied: Any) -> None:
+    dojob = DoJobber()
+    with ThreadPoolExecutor(1) as pool:
+        dojob.configure(DummyJob, executor=pool)
+        with pytest.raises(TypeError, match='^a DoJobber that has an executor can not be copied'):
+            copied(dojob)
