@@ -44,25 +44,22 @@ class Masker:
         for each in self._spellings:
             # Testing for it first is fast, and most texts have no secret.
             if each in text:
-                yield from _overlapping(re.compile(re.escape(each)), text)
+                yield from _matches(re.escape(each), text)
         if '%' in text or '+' in text:
             for pattern in self._in_urls:
-                yield from _overlapping(pattern, text)
+                yield from _matches(pattern, text)
         lines = text.replace(r'\n', '\n').replace(r'\r', '\n').splitlines()
         if len(lines) > 1:
             unwrapped = ''.join([each.strip(' \t|') for each in lines])
             for each in self._in_base64:
                 if each in unwrapped:
                     wrapped = _BREAK.join(map(re.escape, each))
-                    yield from _overlapping(re.compile(wrapped), text)
+                    yield from _matches(wrapped, text)
 
 
-def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Yield the span of each match, also of those that overlap."""
-    found = pattern.search(text)
-    while found:
-        yield found.span()
-        found = pattern.search(text, found.start() + 1)
+def _matches(pattern: str | re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Return the start and the end of each match."""
+    return (found.span() for found in re.finditer(pattern, text))
 
 
 def as_secrets(secrets: Any) -> tuple[str, ...]:
@@ -90,15 +87,16 @@ def _texts(secret: str) -> list[str]:
 def _spellings(text: str) -> Iterator[str]:
     """Yield a text as it may stand in messages and commands."""
     yield text
-    # Within quotes: of SQL, of a shell.
+    # Within quotes: of Python, of SQL, of a shell.
+    yield text.replace('\\', r'\\').replace("'", r'\'')
     yield text.replace("'", "''")
     yield text.replace("'", "'\"'\"'")
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
-    # With a double quote before it, repr() escapes single ones.
-    for each in (text, f'"{text}'):
+    for before in ('', '"'):  # with a double quote before it, repr() escapes single ones
+        each = before + text
         for spelt in (repr(each), ascii(each), repr(_encoded(each))[1:]):
-            yield spelt[1:-1].removeprefix('"' if each != text else '')
+            yield spelt[1 + len(before) : -1]
 
 
 def _encoded(text: str) -> bytes:
@@ -113,7 +111,7 @@ def _in_url(text: str) -> str:
 def _character_in_url(char: str) -> str:
     if char.isascii() and char.isalnum():
         return char
-    # A percent sign is always escaped: no text matches in two ways, so that matching is linear.
+    # A percent sign is always escaped: no text matches in two ways, so nothing is tried again.
     raw = {'%': '', ' ': ' +'}.get(char, char)
     escaped = ''.join(f'%{byte:02x}' for byte in _encoded(char))
     escaped = re.sub('[a-f]', lambda digit: f'[{digit[0]}{digit[0].upper()}]', escaped)

@@ -56,6 +56,7 @@ def test_secret_is_masked_in_any_spelling(text: str) -> None:
         ("é'", ascii('"é\'')[2:-1]),
         ("'\t", repr('"\'\t')[2:-1]),
         ('"é', json.dumps('"é', ensure_ascii=False)[1:-1]),
+        ("a\tb'c", "a\tb\\'c"),
     ],
 )
 def test_spelling_of_a_secret_is_masked_as_a_whole(secret: str, spelling: str) -> None:
@@ -90,10 +91,9 @@ def test_secret_is_spelt_by_its_text_whatever_its_class_shows() -> None:
     assert Masker([Secret('tab\there')]).mask(r"'tab\there' *") == "'*****' *"
 
 
-@pytest.mark.parametrize('secrets', [['abcdef', 'defghi'], ['abcde', 'bc', 'efghi'], ['abcabc']])
+@pytest.mark.parametrize('secrets', [['abcdef', 'defghi'], ['abcde', 'bc', 'efghi']])
 def test_secrets_that_overlap_are_masked_as_one(secrets: list[str]) -> None:
-    text = 'abcabcabc' if secrets == ['abcabc'] else 'abcdefghi'
-    assert Masker(secrets).mask(f'<{text}>') == '<*****>'
+    assert Masker(secrets).mask('<abcdefghi>') == '<*****>'
 
 
 def test_secrets_side_by_side_are_masked_one_by_one() -> None:
