@@ -211,7 +211,7 @@ def _execute(
             stack.close()  # waits for the threads: after it nothing is in flight
             # Whether the script's own DoJobber is to call Cleanups is not known.
             may_call = own is None and settings.get('cleanup', True)
-            if _has_cut_short(dojob) or flags.jobs and may_call and _has_left(dojob):
+            if _has_cut_short(dojob) or (flags.jobs and may_call and _has_left(dojob)):
                 _clean_up(dojob, settings)
             raise
         finally:
@@ -358,7 +358,8 @@ def _write_report(path: str, text: str) -> bool:
             with open(path, 'wb') as file:
                 file.write(data)
     except OSError as error:
-        write(f'No report: {OSError(error.errno, error.strerror, path)}\n')
+        error.filename = path
+        write(f'No report: {error}\n')
         return False
     return True
 
