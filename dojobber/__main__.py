@@ -57,7 +57,7 @@ def _load(args: Namespace) -> Any:
     # Not the colon of a drive.
     if not (colon and name.isidentifier()):
         place, name = target, ''
-    if not place or (':' in place and not place.lower().endswith('.py')):
+    if not place or (':' in place and not place.endswith('.py')):
         raise ConfigurationError(f'TARGET must be {_TARGETS}, got {target!r}')
     module = _import(place)
     root = getattr(module, name, None) if name else _only_root(module, place)
