@@ -252,6 +252,22 @@ def test_no_module_reads_the_private_fields_of_another() -> None:
     ] == []
 
 
+def test_no_test_module_is_imported_by_another() -> None:
+    imported = {
+        (path.name, f'{getattr(node, "module", "")}.{alias.name}')
+        for path in (REPOSITORY / 'tests').rglob('*.py')
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert [each for each in imported if '.test_' in each[1]] == []
+
+
+def test_tox_knows_newer_pythons_too() -> None:
+    listed = re.search(r'^env_list = py3\{([\d,]+)\}', (REPOSITORY / 'tox.ini').read_text(), re.M)
+    assert listed is not None and listed[1].split(',') == ['10', '11', '12', '13', '14', '15']
+
+
 def test_phases_are_compared_as_members_of_their_enumeration() -> None:
     names = {phase.value for phase in dojobber.Phase}
     assert [
